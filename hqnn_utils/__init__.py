@@ -1,0 +1,27 @@
+"""Helpers shared by the notebooks on hybrid quantum-classical networks for medical images.
+
+``import hqnn_utils`` is cheap: a module, and with it torch or PennyLane, is imported the first time it is used.
+"""
+
+from importlib import import_module
+
+__version__ = "0.1.0"
+
+# Floor of each module: an import may only point to a lower number (tests/test_architecture.py checks it).
+FLOORS = {
+    "runtime": 0, "records": 1,
+    "phantom": 10, "data": 11, "metrics": 12, "circuits": 13, "statevector": 14,
+    "layers": 20, "backbones": 21, "models": 22,
+    "training": 30, "figures": 31,
+    "study": 40, "checks": 41, "course": 42,
+}  # fmt: skip
+
+
+def __getattr__(name: str):
+    if name in FLOORS:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"hqnn_utils has no module {name!r}; known: {', '.join(FLOORS)}")
+
+
+def __dir__():
+    return sorted([*globals(), *FLOORS])
