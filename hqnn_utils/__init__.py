@@ -13,7 +13,7 @@ FLOORS = {
     "phantom": 10, "data": 11, "metrics": 12, "circuits": 13, "statevector": 14,
     "layers": 20, "backbones": 21, "models": 22,
     "training": 30, "figures": 31,
-    "study": 40, "checks": 41, "course": 42,
+    "study": 40, "checks": 41,
 }  # fmt: skip
 
 

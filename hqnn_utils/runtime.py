@@ -100,6 +100,15 @@ def data_dir() -> Path:
     return Path(os.environ.get("HQNN_DATA") or Path.home() / ".medmnist").expanduser()
 
 
+def results_dir(notebook: str) -> Path:
+    """Folder for a notebook's records: ``HQNN_RESULTS/<notebook>``, by default ``my_results/<notebook>`` beside it.
+
+    The committed records in ``notebooks/results`` are written by ``make notebooks`` only, so that trying something
+    out never changes them.
+    """
+    return Path(os.environ.get("HQNN_RESULTS") or "my_results") / notebook
+
+
 def version_of(package: str) -> str | None:
     """Installed version of a distribution, ``None`` if it is missing. Does not import the package."""
     try:

@@ -1,0 +1,54 @@
+# Two commands: `make run` and `make test`. Needs Python >= 3.11, git and make; installs everything else into .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+COURSE := $(BIN)/python notebooks/course.py
+export MPLBACKEND ?= agg
+export PYTHONHASHSEED ?= 0
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test notebooks bench student retarget lint clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(STAMP): requirements.txt pyproject.toml tests/constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.12 ..."; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "no virtual environment could be made: install Python's venv package (Debian: python3-venv)"; exit 1; }
+	@echo "installing into $(VENV): once, a few minutes, several GB (torch)"
+	@$(BIN)/python -m pip install --quiet --upgrade pip
+	@$(BIN)/python -m pip install --quiet -r requirements.txt -c tests/constraints.txt
+	@$(BIN)/python -m pip install --quiet --no-deps -e .
+	@touch $@
+
+install: $(STAMP)  ## the environment (the other commands call this)
+
+run: $(STAMP)  ## notebook 00 on the real data if it can be had: result table and an HTML page
+	@$(COURSE) run 00_start_here --profile laptop
+
+test: $(STAMP)  ## lint, unit tests, every notebook: contract, papermill smoke, nbval
+	@$(BIN)/ruff check hqnn_utils tests notebooks
+	@$(BIN)/ruff format --check hqnn_utils tests notebooks/course.py
+	@d=$$(mktemp -d) && trap 'rm -rf "$$d"' EXIT && HQNN_PROFILE=smoke HQNN_RESULTS=$$d $(BIN)/python -m pytest tests notebooks --nbval-lax --nbval-cell-timeout=300
+
+notebooks: $(STAMP)  ## run every notebook in the laptop profile and store outputs, records and timings (NAMES="00 04")
+	@$(COURSE) execute $(NAMES)
+
+bench: $(STAMP)  ## the quantum layer beside its peers, timed in one process: table, record, figure
+	@$(BIN)/python tests/benchmarks/quantum_layer.py
+
+student: $(STAMP)  ## versions without solutions and outputs, in build/student
+	@$(COURSE) student
+
+retarget: $(STAMP)  ## point badges and install cells at your fork: make retarget REPO=owner/name
+	@$(COURSE) retarget $(REPO)
+
+lint: $(STAMP)  ## format and lint in place
+	@$(BIN)/ruff check --fix hqnn_utils tests notebooks
+	@$(BIN)/ruff format hqnn_utils tests notebooks/course.py
+
+clean:  ## remove what was built; the environment stays (rm -rf .venv removes that too)
+	@rm -rf build *.egg-info .ruff_cache .hypothesis notebooks/my_results
+	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

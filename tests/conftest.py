@@ -1,0 +1,28 @@
+"""Shared by all tests: one thread layout, no network by accident, small data files."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "notebooks"))  # for `import course`
+
+
+@pytest.fixture
+def medmnist_arrays():
+    """Six small arrays in MedMNIST's format, raw labels 0 = malignant."""
+    rng = np.random.default_rng(0)
+    arrays = {}
+    for split, n in (("train", 12), ("val", 6), ("test", 8)):
+        arrays[f"{split}_images"] = rng.integers(0, 256, (n, 28, 28), dtype=np.uint8)
+        arrays[f"{split}_labels"] = (np.arange(n) % 3 > 0).astype(np.uint8)[:, None]
+    return arrays
+
+
+@pytest.fixture
+def medmnist_file(tmp_path, medmnist_arrays):
+    path = tmp_path / "mine.npz"
+    np.savez_compressed(path, **medmnist_arrays)
+    return path
