@@ -147,10 +147,10 @@ def results_table() -> str:
 
 
 def replace_between(text: str, name: str, content: str) -> str:
-    pattern = re.compile(rf"(<!-- {name}:start -->\n).*?(\n<!-- {name}:end -->)", re.S)
+    pattern = re.compile(rf"(<!-- {name}:start -->\n).*?(<!-- {name}:end -->)", re.S)
     if not pattern.search(text):
         raise SystemExit(f"README.md lacks the markers <!-- {name}:start --> and <!-- {name}:end -->")
-    return pattern.sub(lambda m: m[1] + content + m[2], text)
+    return pattern.sub(lambda m: f"{m[1]}{content}\n{m[2]}", text)
 
 
 def sync(check: bool = False) -> list[str]:
@@ -213,7 +213,15 @@ def run_notebook(source: Path, target: Path, profile: str, results: Path, static
     os.environ.update(changes)
     began = time.perf_counter()
     try:
-        papermill.execute_notebook(str(source), str(target), parameters={"PROFILE": profile}, cwd=str(HERE), progress_bar=progress, log_output=False)
+        papermill.execute_notebook(
+            str(source),
+            str(target),
+            parameters={"PROFILE": profile},
+            cwd=str(HERE),
+            progress_bar=progress,
+            log_output=False,
+            extra_arguments=["--log-level=ERROR"],
+        )
     finally:
         for key, value in before.items():
             os.environ.pop(key, None) if value is None else os.environ.update({key: value})

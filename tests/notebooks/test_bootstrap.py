@@ -1,0 +1,109 @@
+"""The literal install cell, in an empty folder, in a clean environment that holds Colab's versions.
+
+Needs several GB and a few minutes, so it runs in CI (``CI=true``) or with ``HQNN_COLAB_TEST=1``. Python 3.13 (Colab's)
+is taken from pyenv or the PATH where it is there, else the Python that runs the tests.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import course
+import pytest
+
+COLAB = course.ROOT / "tests" / "colab-2026-08-19.txt"
+# What Colab brings along and our package builds on, directly or through its own requirements. The rest of the list acts
+# as constraints, so that what these pull in has Colab's version too.
+PREINSTALLED = ("torch torchvision numpy pandas matplotlib seaborn scikit-learn scikit-image scipy statsmodels tqdm pillow requests networkx "
+                "autograd cachetools packaging typing_extensions tomlkit termcolor joblib PyYAML ipython ipywidgets ipykernel setuptools pip").split()  # fmt: skip
+KEPT = ("torch", "torchvision", "numpy", "pandas", "matplotlib", "scikit-learn")
+
+
+def colab_python() -> str:
+    """A Python 3.13 that starts, else the one that runs this test."""
+    candidates = [*sorted((Path.home() / ".pyenv/versions").glob("3.13*/bin/python"), reverse=True), shutil.which("python3.13")]
+    for candidate in candidates:
+        if (
+            candidate
+            and subprocess.run([str(candidate), "-c", "import venv, sys; assert sys.version_info[:2] == (3, 13)"], capture_output=True).returncode
+            == 0
+        ):
+            return str(candidate)
+    return sys.executable
+
+
+def pip(python, *arguments):
+    done = subprocess.run([str(python), "-m", "pip", *arguments], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+    return done.stdout
+
+
+def installed(python) -> dict[str, str]:
+    return {p["name"].lower().replace("_", "-"): p["version"] for p in json.loads(pip(python, "list", "--format", "json"))}
+
+
+@pytest.fixture(scope="module")
+def colab(tmp_path_factory):
+    """A virtual environment with Colab's versions; its pip is the one Colab would run."""
+    folder = tmp_path_factory.mktemp("colab")
+    subprocess.run([colab_python(), "-m", "venv", str(folder / "env")], check=True)
+    python = folder / "env" / "bin" / "python"
+    pip(python, "install", "--quiet", "--upgrade", "pip")
+    pip(python, "install", "--quiet", "-c", str(COLAB), *[p for p in PREINSTALLED if p != "pip"])
+    yield folder, python
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.mark.colab
+@pytest.mark.skipif(
+    os.environ.get("CI") != "true" and not os.environ.get("HQNN_COLAB_TEST"),
+    reason="builds an environment of several GB: set HQNN_COLAB_TEST=1 to run it",
+)
+def test_the_literal_bootstrap_cell_installs_the_course_and_moves_nothing(colab, monkeypatch):
+    folder, python = colab
+    before = installed(python)
+    # An instructor's fork at a git address: this checkout, as committed.
+    address = {**course.load_course(), "repository": f"file://{course.ROOT}", "branch": "HEAD"}
+    cell = course.bootstrap_source(address)
+    empty = folder / "empty"
+    empty.mkdir()
+    then = "import json, sys, hqnn_utils\nfrom hqnn_utils import runtime\nfrom hqnn_utils.models import build_model\nimport torch\n"
+    then += "print('COURSE', build_model(head='dressed', seed=0)(torch.zeros(2, 1, 28, 28)).shape, hqnn_utils.__file__)\n"
+    then += "print('CHECK', json.dumps(runtime.check_environment()))"
+    runner = f"from IPython.core.interactiveshell import InteractiveShell as S\ns = S.instance()\nfor c in {[cell, then]!r}:\n    s.run_cell(c).raise_error()"
+    environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")}
+    done = subprocess.run(
+        [str(python), "-c", runner], cwd=empty, env={**environment, "COLAB_RELEASE_TAG": "release-colab"}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert "COURSE torch.Size([2, 2])" in done.stdout and "site-packages/hqnn_utils" in done.stdout, done.stdout[-2000:]
+    rows = json.loads(done.stdout.split("CHECK ", 1)[1].splitlines()[0])
+    assert all(r["status"].startswith("OK") for r in rows), rows
+    after = installed(python)
+    moved = {name: (version, after.get(name)) for name, version in before.items() if after.get(name) != version}
+    assert moved == {}, f"the install cell changed what was there: {moved}"
+    wanted = dict(line.split("==") for line in COLAB.read_text().splitlines() if "==" in line)
+    for name in KEPT:
+        assert after[name].split("+")[0] == wanted[name].split("+")[0], f"{name} is not at Colab's version"
+    brought = set(after) - set(before)
+    assert {"pennylane", "medmnist", "hqnn-utils"} <= brought
+    known = {name.lower().replace("_", "-") for name in wanted}
+    assert brought & known == set(), f"Colab has these already: add them to PREINSTALLED: {sorted(brought & known)}"
+
+
+def test_elsewhere_the_cell_does_nothing(tmp_path):
+    cell = course.bootstrap_source({**course.load_course(), "repository": "nobody/nothing"})
+    runner = f"from IPython.core.interactiveshell import InteractiveShell as S\nS.instance().run_cell({cell!r}).raise_error()\nprint('quiet')"
+    environment = {k: v for k, v in os.environ.items() if k not in ("COLAB_RELEASE_TAG", "KAGGLE_KERNEL_RUN_TYPE")}
+    done = subprocess.run([sys.executable, "-c", runner], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout.strip() == "quiet", done.stdout + done.stderr
+
+
+def test_without_an_address_the_cell_says_what_to_do(tmp_path):
+    cell = course.bootstrap_source({**course.load_course(), "repository": None})
+    runner = f"from IPython.core.interactiveshell import InteractiveShell as S\nS.instance().run_cell({cell!r}).raise_error()"
+    done = subprocess.run([sys.executable, "-c", runner], cwd=tmp_path, env={**os.environ, "COLAB_RELEASE_TAG": "x"}, capture_output=True, text=True)
+    assert done.returncode != 0 and "make retarget REPO=owner/name" in done.stdout + done.stderr

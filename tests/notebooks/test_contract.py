@@ -1,0 +1,145 @@
+"""The anatomy of a notebook, checked on each one. A student should find the same things in the same places."""
+
+import json
+import re
+
+import course
+import nbformat
+import pytest
+
+ENTRIES = course.load_course()["notebooks"]
+each = pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e["name"])
+VERBS = set("apply ask build calculate check choose compare compute count decide derive describe design detect draw estimate evaluate explain find fit "
+            "judge measure name open plan predict read recognise reproduce run say show split spot state test tell train trace use verify write".split())  # fmt: skip
+
+
+@pytest.fixture
+def notebook(entry):
+    return course.read(course.path_of(entry))
+
+
+def tagged(notebook, tag):
+    return [(i, c) for i, c in enumerate(notebook.cells) if tag in course.tags(c)]
+
+
+def prose(notebook):
+    return "\n".join(c.source for c in notebook.cells if c.cell_type == "markdown")
+
+
+def test_course_lists_exactly_the_notebooks_that_exist():
+    assert [f"{e['name']}.ipynb" for e in ENTRIES] == sorted(p.name for p in course.HERE.glob("*.ipynb"))
+
+
+@each
+def test_opening(entry, notebook):
+    """Title with the question, badges, card, install cell, parameters: in this order."""
+    nbformat.validate(notebook)
+    first = notebook.cells[0].source
+    assert first.startswith(f"# {entry['name'][:2]} · {entry['title']}") and entry["question"] in first
+    assert [i for i, _ in tagged(notebook, "badges")] == [1]
+    ((bootstrap, cell),) = tagged(notebook, "bootstrap")
+    ((parameters, settings),) = tagged(notebook, "parameters")
+    assert bootstrap < parameters, "papermill writes its values behind the parameters cell"
+    assert cell.source == course.bootstrap_source(course.load_course())
+    assert len([line for line in cell.source.splitlines() if line.strip()]) <= 3
+    assert re.search(r'^PROFILE = "auto"', settings.source, re.M)
+    card = "\n".join(c.source for c in notebook.cells[:bootstrap])
+    objectives = re.findall(r"^- \*\*(\w+)\*\*", card, re.M)
+    assert 3 <= len(objectives) <= 5 and all(v in VERBS for v in objectives), objectives
+    for needed in ("not for clinical use", "**Time**", "**Before this**", "**Data**", "CC BY 4.0"):
+        assert needed in card, needed
+
+
+@each
+def test_sizes(entry, notebook):
+    code = [c for c in notebook.cells if c.cell_type == "code"]
+    text = [c for c in notebook.cells if c.cell_type == "markdown"]
+    assert 25 <= len(notebook.cells) <= 60
+    assert 0.6 <= len(text) / len(code) <= 1.7
+    for cell in code:
+        assert len(cell.source.splitlines()) <= 25, cell.source[:80]
+    assert course.path_of(entry).stat().st_size <= 1_000_000
+    ids = [c.id for c in notebook.cells]
+    assert len(set(ids)) == len(ids)
+
+
+@each
+def test_rhythm_and_ending(entry, notebook):
+    text = prose(notebook)
+    assert text.count("**Predict.**") >= 2, "a question to commit to before the run"
+    for heading in ("## What this does not show", "## Summary", "## References"):
+        assert heading in text, heading
+    assert re.search(r"doi\.org/|arxiv\.org/abs/", text), "references carry a DOI or an arXiv id"
+    following = ENTRIES[ENTRIES.index(entry) + 1 :]
+    assert "**Next:**" in text
+    if following:
+        assert f"({following[0]['name']}.ipynb)" in text
+    assert "runtime.provenance(" in notebook.cells[-1].source
+    assert any("NBVAL_CHECK_OUTPUT" in c.source for c in notebook.cells), "something exact is compared on each run"
+
+
+@each
+def test_exercises(entry, notebook):
+    """Two to four; each stub is open, its solution follows at once, both call the same check."""
+    stubs = tagged(notebook, "exercise")
+    assert 2 <= len(stubs) <= 4 and len(stubs) == len(tagged(notebook, "solution"))
+    for index, stub in stubs:
+        solution = notebook.cells[index + 1]
+        assert "solution" in course.tags(solution), "the solution stands right after its exercise"
+        assert notebook.cells[index - 1].cell_type == "markdown" and "### Exercise" in notebook.cells[index - 1].source
+        assert "..." in stub.source
+        calls = [re.findall(r'check\("([\w.]+)"', c.source) for c in (stub, solution)]
+        assert calls[0] == calls[1] and len(calls[0]) == 1 and calls[0][0].startswith(entry["name"][:2])
+
+
+@each
+def test_no_hidden_branches(entry, notebook):
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            assert not re.search(r"\bif\b.*(smoke|laptop|profile\.name)", cell.source), cell.source
+
+
+@each
+def test_links_inside_the_course_lead_somewhere(entry, notebook):
+    for target in re.findall(r"\]\(([\w./-]+\.ipynb)\)", prose(notebook)):
+        assert (course.HERE / target).exists(), target
+
+
+@each
+def test_stored_outputs_are_those_of_this_code(entry, notebook):
+    stored = notebook.metadata.get("hqnn", {})
+    assert stored.get("profile") == "laptop", "make notebooks stores outputs of the laptop profile"
+    assert stored["code_digest"] == course.code_digest(notebook), "code changed after the outputs were stored: run make notebooks"
+
+
+@each
+def test_stored_outputs_are_clean(entry, notebook):
+    """No errors, no warnings, no paths of a machine, no dataset images, no leftovers of papermill; real data."""
+    for cell in notebook.cells:
+        assert "injected-parameters" not in course.tags(cell) and "papermill" not in cell.metadata
+        if cell.cell_type != "code":
+            continue
+        for output in cell.outputs:
+            assert output.output_type != "error"
+            assert output.get("name") != "stderr", output.text
+            shown = json.dumps({k: v for k, v in output.get("data", {}).items() if not k.startswith("image/")}) + output.get("text", "")
+            assert not re.search(r"/(home|root|tmp|work|Users|usr|content)/", shown), shown[:300]
+            assert "PHANTOM" not in shown or "phantom" in cell.source.lower(), "stored outputs come from the real BreastMNIST"
+        if "draws-images" in course.tags(cell):
+            assert cell.outputs == []
+    assert "papermill" not in notebook.metadata and "widgets" not in notebook.metadata
+
+
+@each
+def test_solutions_were_accepted(entry, notebook):
+    for index, stub in tagged(notebook, "exercise"):
+        shown = [json.dumps(o.get("data", {}).get("text/plain", "")) for o in notebook.cells[index + 1].outputs]
+        assert any("RIGHT: " in s for s in shown), notebook.cells[index + 1].source
+        assert any("OPEN: " in json.dumps(o.get("data", {})) for o in stub.outputs)
+
+
+@each
+def test_image_cells_are_tagged(entry, notebook):
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and ("image_grid(" in cell.source or "imshow(" in cell.source):
+            assert "draws-images" in course.tags(cell)

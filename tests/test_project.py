@@ -1,0 +1,116 @@
+"""The files around the package agree with each other."""
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+from hqnn_utils import __version__
+from hqnn_utils.runtime import REQUIRED
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+TOP_LEVEL = {
+    "notebooks",
+    "hqnn_utils",
+    "tests",
+    "environment.yml",
+    "requirements.txt",
+    "README.md",
+    "Makefile",
+    "pyproject.toml",
+    "LICENSE",
+    "CITATION.cff",
+}
+
+
+def lines(path):
+    return [line.strip() for line in path.read_text().splitlines() if line.strip() and not line.startswith("#")]
+
+
+def canonical(requirements):
+    return sorted(str(Requirement(r)).lower() for r in requirements)
+
+
+def test_requirements_pyproject_and_environment_agree():
+    everything = PROJECT["dependencies"] + [r for extra in PROJECT["optional-dependencies"].values() for r in extra]
+    listed = canonical(lines(ROOT / "requirements.txt"))
+    assert canonical(everything) == listed
+    conda = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    assert canonical(next(d["pip"] for d in conda if isinstance(d, dict))) == listed
+    assert f"python{PROJECT['requires-python']}" in conda
+
+
+def test_the_environment_check_asks_for_the_packages_dependencies():
+    assert canonical(f"{name}>={low}" for name, low in REQUIRED.items()) == canonical(PROJECT["dependencies"])
+
+
+def test_the_fixed_packages_are_all_there():
+    names = {Requirement(r).name.lower() for r in lines(ROOT / "requirements.txt")}
+    assert {"jupyter", "torch", "torchvision", "pennylane", "medmnist", "matplotlib", "seaborn", "papermill", "nbval"} <= names
+
+
+def pins(path):
+    return {Requirement(line).name.lower().replace("_", "-"): Requirement(line) for line in lines(path)}
+
+
+def test_constraints_pin_every_requirement_inside_its_range():
+    exact = pins(ROOT / "tests" / "constraints.txt")
+    for line in lines(ROOT / "requirements.txt"):
+        wanted = Requirement(line)
+        (pin,) = exact[wanted.name.lower().replace("_", "-")].specifier
+        assert pin.operator == "==" and wanted.specifier.contains(pin.version), f"{pin} does not satisfy {line}"
+
+
+def test_colabs_versions_satisfy_the_ranges():
+    colab = pins(ROOT / "tests" / "colab-2026-08-19.txt")
+    for line in PROJECT["dependencies"]:
+        wanted = Requirement(line)
+        if found := colab.get(wanted.name.lower()):
+            (pin,) = found.specifier
+            assert wanted.specifier.contains(Version(pin.version).public), f"Colab has {found}, we ask for {line}"
+
+
+def test_version_stands_once():
+    assert PROJECT["version"] == __version__
+    assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == __version__
+
+
+def tracked():
+    try:
+        listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("not a git checkout")
+    return [f for f in listing.split("\0") if f and (ROOT / f).exists()]
+
+
+def test_top_level_is_fixed():
+    assert {f.split("/")[0] for f in tracked() if not f.startswith(".")} <= TOP_LEVEL
+
+
+def test_no_images_of_patients_weights_or_archives_are_committed():
+    for f in tracked():
+        assert not f.endswith((".npz", ".npy", ".pt", ".pth", ".tar.gz", ".zip", ".dcm")), f
+        if f.endswith((".png", ".jpg", ".jpeg")):
+            assert f.startswith("notebooks/results/"), f"{f}: only figures of metrics, beside the records"
+
+
+def test_help_names_every_target():
+    makefile = (ROOT / "Makefile").read_text()
+    (phony,) = re.findall(r"^\.PHONY: (.*)$", makefile, re.M)
+    for target in phony.split():
+        assert re.search(rf"^{target}:.*## \S", makefile, re.M), f"make {target} has no line of help"
+    assert {"run", "test", "notebooks", "bench", "student", "retarget", "lint", "clean"} <= set(phony.split())
+
+
+def test_ci_calls_the_readmes_command():
+    assert re.search(r"^exec make test$", (ROOT / ".ci" / "run").read_text(), re.M)
+    readme = (ROOT / "README.md").read_text()
+    assert "make run" in readme and "make test" in readme
+    workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())
+    assert {"make run", "make test"} <= {s.get("run") for s in workflow["jobs"]["course"]["steps"]}
