@@ -32,10 +32,11 @@ def _colour(name: str, index: int) -> str:
     return COLOURS.get(name, f"C{index}")
 
 
-def _finish(figure, banner: str, title: str):
+def finish(figure, banner: str, title: str):
+    """Title with the data's banner, tidy layout, closed: a notebook shows a returned figure once, not twice."""
     figure.suptitle(banner + title)
     figure.tight_layout()
-    plt.close(figure)  # a notebook shows the returned figure once, not twice
+    plt.close(figure)
     return figure
 
 
@@ -50,7 +51,7 @@ def image_grid(data: ImageData, per_class: int = 6, seed: int = 0, title: str = 
             axis.set_title(f"{CLASS_NAMES[label]}\n{data.ids[index]}", fontsize=7)
     for axis in axes.flat:
         axis.set_axis_off()
-    return _finish(figure, data.banner, title)
+    return finish(figure, data.banner, title)
 
 
 def training_curves(histories: dict[str, list[dict]], chosen: dict[str, int] | None = None, banner: str = ""):
@@ -66,19 +67,19 @@ def training_curves(histories: dict[str, list[dict]], chosen: dict[str, int] | N
         left.set(xlabel="epoch", ylabel="training loss (cross-entropy)")
         right.set(xlabel="epoch", ylabel="validation AUC")
         left.legend()
-    return _finish(figure, banner, "training curves (dot: epoch chosen on validation)")
+    return finish(figure, banner, "training curves (dot: epoch chosen on validation)")
 
 
 def confusion_matrices(y, probabilities: dict[str, np.ndarray], threshold: float = 0.5, banner: str = ""):
     """One matrix a model: rows are the truth, columns the answer at ``threshold``, numbers are images."""
-    figure, axes = plt.subplots(1, len(probabilities), figsize=(3.3 * len(probabilities), 3.4), squeeze=False)
+    figure, axes = plt.subplots(1, len(probabilities), figsize=(3.3 * len(probabilities), 3.7), squeeze=False)
     short = ("benign/\nnormal", "malignant")
     for axis, (name, p) in zip(axes[0], probabilities.items()):
         c = confusion(y, p, threshold)
         sns.heatmap([[c["tn"], c["fp"]], [c["fn"], c["tp"]]], annot=True, fmt="d", cmap="Blues", cbar=False, square=True, ax=axis,
                     xticklabels=short, yticklabels=short, vmin=0)  # fmt: skip
         axis.set(title=name, xlabel="model says", ylabel="truth")
-    return _finish(figure, banner, f"confusion matrices, {len(y)} images, threshold {threshold:.2f}")
+    return finish(figure, banner, f"confusion matrices, {len(y)} images, threshold {threshold:.2f}")
 
 
 def score_intervals(table: dict[str, dict[str, tuple[float, float, float]]], banner: str = "", title: str = "test scores with 95 % intervals"):
@@ -95,7 +96,20 @@ def score_intervals(table: dict[str, dict[str, tuple[float, float, float]]], ban
                     axis.plot(value, row, "o", color=_colour(name, row))
             axis.set(title=TITLES[score], yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.5, -0.5))
             axis.xaxis.set_major_locator(plt.MaxNLocator(3))
-    return _finish(figure, banner, title)
+    return finish(figure, banner, title)
+
+
+def seed_dots(values: dict[str, list[float]], score: str = "test AUC", banner: str = ""):
+    """One dot a run, one thin line a seed across the models, a bar at each mean. ``values[model]`` is ordered by seed."""
+    names, table = list(values), np.array(list(values.values()))
+    with house_style():
+        figure, axis = plt.subplots(figsize=(1.6 * len(names) + 2, 3.6))
+        axis.plot(range(len(names)), table, color="0.75", lw=1, zorder=1)
+        for column, name in enumerate(names):
+            axis.scatter([column] * table.shape[1], table[column], color=_colour(name, column), zorder=2)
+            axis.hlines(table[column].mean(), column - 0.2, column + 0.2, color="black", lw=2, zorder=3)
+        axis.set(xticks=range(len(names)), xticklabels=names, ylabel=score, xlim=(-0.5, len(names) - 0.5))
+    return finish(figure, banner, f"{table.shape[1]} seed(s): dots are runs, bars are means")
 
 
 def threshold_view(y, p, threshold: float, banner: str = "", where: str = "validation"):
@@ -113,7 +127,7 @@ def threshold_view(y, p, threshold: float, banner: str = "", where: str = "valid
                     xticklabels=("benign", "malignant"), yticklabels=("benign", "malignant"), vmin=0)  # fmt: skip
         right.set(xlabel="model says", ylabel="truth")
     missed = f"{c['fn']} of {c['fn'] + c['tp']} malignant missed, {c['fp']} of {c['fp'] + c['tn']} others called malignant"
-    return _finish(figure, banner, missed)
+    return finish(figure, banner, missed)
 
 
 def explore(draw, **controls):

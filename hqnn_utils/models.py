@@ -28,7 +28,8 @@ class MatchedLayer(nn.Module):
     A circuit of n qubits has k = c * n angles. This map spends the same k numbers in vectors of length n: on a state h of
     length n, h <- tanh(scale * h + bias + m_1 * roll(h, 1) + m_2 * roll(h, 2) + ...), where a new tanh layer begins
     once all n rolls are used. Inputs are divided by pi (angles become -1..1); 2**n amplitudes are averaged to n values.
-    The outputs are formed from h as the observables are from Z: one per qubit, the first, the product, or pairs.
+    The outputs are formed from h as the observables are from Z: one per qubit, pairs, or the product;
+    for the first qubit alone the mean, so that every parameter has an effect as in an entangled circuit.
     """
 
     def __init__(self, spec: CircuitSpec):
@@ -53,7 +54,7 @@ class MatchedLayer(nn.Module):
         if self.spec.observable == "Z":
             return h
         if self.spec.observable == "Z0":
-            return h[..., :1]
+            return h.mean(dim=-1, keepdim=True)  # entanglers carry every qubit to the first, so every h must count
         if self.spec.observable == "parity":
             return h.prod(dim=-1, keepdim=True)
         i, j = torch.triu_indices(n, n, offset=1, device=h.device)

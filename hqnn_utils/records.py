@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import tempfile
 from pathlib import Path
 
@@ -65,8 +66,9 @@ def write_json_atomically(path: str | os.PathLike, content) -> Path:
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            json.dump(_plain(content), stream, indent=1, sort_keys=True, allow_nan=False)
-            stream.write("\n")
+            text = json.dumps(_plain(content), indent=1, sort_keys=True, allow_nan=False)
+            # A list of numbers or words on one line: shorter files and diffs. JSON strings hold no line ends, so this is safe.
+            stream.write(re.sub(r"\[[^\[\]{}]*\]", lambda m: re.sub(r"\n\s*", " ", m[0]), text) + "\n")
             stream.flush()
             os.fsync(stream.fileno())
         os.chmod(temporary, 0o644)

@@ -156,7 +156,7 @@ def _gpu_row() -> dict[str, str]:
                     status=f"does not import ({first}): reinstall both with pip install -U torch torchvision")  # fmt: skip
     if torch.cuda.is_available():
         return dict(package="GPU", version=torch.cuda.get_device_name(0), status="OK")
-    return dict(package="GPU", version="none", status="OK (not needed: the laptop profile runs on the CPU)")
+    return dict(package="GPU", version="none", status="OK (a CPU will do)")
 
 
 def git_commit() -> str | None:
@@ -188,5 +188,6 @@ def provenance(profile: Profile | None = None, seed: int | None = None, data=Non
     if seed is not None:
         stamp["seed"] = seed
     if data is not None:
-        stamp["data"] = data.describe()
+        stamp["data"] = f"{data.banner}{data.name}, {data.size} px"
+        stamp["data digest"] = f"sha256 {data.digest[:16]}..."
     return stamp

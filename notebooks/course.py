@@ -75,7 +75,7 @@ def bootstrap_source(course: dict) -> str:
     then = (
         f'%pip install --quiet "hqnn_utils @ {address}"'
         if address
-        else 'raise RuntimeError("This copy of the course has no address yet: run `make retarget REPO=owner/name` in it and open it again.")'
+        else 'raise RuntimeError("no address set: run `make retarget REPO=owner/name` in your copy and open it again")'
     )
     return f"import os  # on Colab and Kaggle this cell installs the course's helpers; elsewhere it does nothing\n\nif {HOSTED}:\n    {then}"
 
@@ -131,8 +131,22 @@ def score_rows(folder: Path) -> list[dict]:
         value, interval = scores(y, p), intervals(y, p)
         cells = {s: f"{value[s]:.3f} ({interval[s][0]:.2f}-{interval[s][1]:.2f})" for s in SHOWN}
         data = ("PHANTOM " if record["data"]["phantom"] else "") + f"{record['data']['name']}, {record['data']['size']} px"
-        rows.append({"model": record["settings"]["head"], "seed": record["settings"]["seed"], "n": len(y), "data": data, **cells})
-    return rows
+        rows.append({"model": record["settings"]["head"], "seed": record["settings"]["seed"], "n": len(y), "data": data, "values": value, **cells})
+    order = ("linear", "mlp", "matched", "dressed")  # controls first
+    return sorted(rows, key=lambda r: (r["seed"], order.index(r["model"]) if r["model"] in order else len(order)))
+
+
+def seed_rows(rows: list[dict]) -> list[dict]:
+    """Mean and standard deviation over seeds, one row a model."""
+    import numpy as np
+
+    found = []
+    for model in dict.fromkeys(r["model"] for r in rows):
+        runs = [r for r in rows if r["model"] == model]
+        cells = {s: [r["values"][s] for r in runs] for s in SHOWN}
+        spread = {s: f"{np.nanmean(v):.3f}" + (f" ± {np.nanstd(v, ddof=1):.3f}" if len(v) > 1 else "") for s, v in cells.items()}
+        found.append({"model": model, "seeds": len(runs), **spread})
+    return found
 
 
 def results_table() -> str:
@@ -142,8 +156,9 @@ def results_table() -> str:
         return "No records yet: `make notebooks` makes them."
     head = ["head on the small CNN", "seeds", *SHOWN]
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    lines += ["| " + " | ".join([r["model"], "1", *[r[s] for s in SHOWN]]) + " |" for r in rows]
-    return "\n".join([*lines, "", f"Data: {rows[0]['data']}, official split, {rows[0]['n']} test images, trained from scratch."])
+    lines += ["| " + " | ".join(str(v) for v in r.values()) + " |" for r in seed_rows(rows)]
+    about = f"Mean ± standard deviation over seeds. Data: {rows[0]['data']}, official split, {rows[0]['n']} test images, trained from scratch."
+    return "\n".join([*lines, "", about])
 
 
 def replace_between(text: str, name: str, content: str) -> str:
@@ -208,7 +223,11 @@ def run_notebook(source: Path, target: Path, profile: str, results: Path, static
     if not any("parameters" in tags(c) for c in read(source).cells):
         raise SystemExit(f"{source.name} has no cell tagged 'parameters': papermill would silently run another profile")
     target.parent.mkdir(parents=True, exist_ok=True)
-    changes = {"HQNN_RESULTS": str(results), "HQNN_STATIC": "1" if static else ""}
+    changes = {
+        "HQNN_RESULTS": str(results),
+        "HQNN_STATIC": "1" if static else "",
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    }  # figures go into the notebook, whatever the shell says
     before = {k: os.environ.get(k) for k in changes}
     os.environ.update(changes)
     began = time.perf_counter()
@@ -220,7 +239,7 @@ def run_notebook(source: Path, target: Path, profile: str, results: Path, static
             cwd=str(HERE),
             progress_bar=progress,
             log_output=False,
-            extra_arguments=["--log-level=ERROR"],
+            extra_arguments=["--log-level=CRITICAL"],
         )
     finally:
         for key, value in before.items():
@@ -244,8 +263,9 @@ def run(name: str, profile: str, out: Path) -> None:
     if rows:
         import pandas as pd
 
-        print(f"\nTest scores with 95 % intervals on {rows[0]['data']} ({rows[0]['n']} images)\n")
-        print(pd.DataFrame(rows).drop(columns=["data", "n"]).to_string(index=False))
+        first = pd.DataFrame([r for r in rows if r["seed"] == rows[0]["seed"]]).drop(columns=["data", "n", "values"])
+        print(f"\nTest scores with 95 % intervals on {rows[0]['data']} ({rows[0]['n']} images)\n\n{first.to_string(index=False)}")
+        print(f"\nMean and standard deviation over seeds\n\n{pd.DataFrame(seed_rows(rows)).to_string(index=False)}")
         if rows[0]["data"].startswith("PHANTOM"):
             print("\nPHANTOM: these are synthetic images, because BreastMNIST could not be had. With a network, or HQNN_DATA\n"
                   "pointing at a folder that holds breastmnist.npz, the same command uses the real images.")  # fmt: skip
@@ -269,10 +289,23 @@ def tidy(notebook):
         for key in ("papermill", "execution"):
             cell.metadata.pop(key, None)
         if cell.cell_type == "code":
-            for output in cell.outputs:
-                if output.output_type == "stream":
-                    output.text = re.sub(r"(?m)^[^\n]*\r(?=[^\r\n])", "", output.text.replace("\r\n", "\n")).replace("\r", "")
+            cell.outputs = merge_streams(cell.outputs)
     return notebook
+
+
+def merge_streams(outputs: list) -> list:
+    """Neighbouring stream outputs as one; where a line was overwritten (carriage return) only its last state stays."""
+    merged = []
+    for output in outputs:
+        if output.output_type == "stream" and merged and merged[-1].get("name") == output.name:
+            merged[-1].text += output.text
+        else:
+            merged.append(output)
+    for output in merged:
+        if output.output_type == "stream":
+            lines = output.text.replace("\r\n", "\n").split("\n")
+            output.text = "\n".join(next((part for part in reversed(line.split("\r")) if part.strip()), "") for line in lines)
+    return merged
 
 
 def execute(names: list[str]) -> None:

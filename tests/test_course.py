@@ -86,8 +86,11 @@ def test_sync_finds_a_hand_edited_table(copy):
 
 def test_tidy_keeps_the_last_state_of_a_progress_bar():
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("x")])
-    notebook.cells[0].outputs = [nbformat.v4.new_output("stream", name="stdout", text="before\n\rbar 0%\rbar 50%\rbar 100%\nafter\n")]
-    assert course.tidy(notebook).cells[0].outputs[0].text == "before\nbar 100%\nafter\n"
+    pieces = ["before\n", "\rbar 0%", "\rbar 50%", "\rbar 100%", "\n", "after\n"]  # a kernel sends them one by one
+    notebook.cells[0].outputs = [nbformat.v4.new_output("stream", name="stdout", text=t) for t in pieces]
+    notebook.cells[0].outputs.append(nbformat.v4.new_output("stream", name="stderr", text="else"))
+    tidied = course.tidy(notebook).cells[0].outputs
+    assert [(o.name, o.text) for o in tidied] == [("stdout", "before\nbar 100%\nafter\n"), ("stderr", "else")]
 
 
 def test_code_digest_sees_code_and_nothing_else():

@@ -20,6 +20,7 @@ def draw_all(data, banner):
         figures.confusion_matrices(Y, {"linear": P, "dressed": 1 - P}, banner=banner),
         figures.score_intervals({"linear": {"auc": (0.9, 0.8, 0.95)}, "mine": {"auc": (0.8, 0.7, 0.9), "f1": (0.5, 0.4, 0.6)}}, banner=banner),
         figures.threshold_view(Y, P, 0.5, banner=banner),
+        figures.seed_dots({"linear": [0.8, 0.9], "dressed": [0.7, 0.95]}, banner=banner),
     ]
 
 

@@ -57,7 +57,10 @@ def test_sizes(entry, notebook):
     assert 25 <= len(notebook.cells) <= 60
     assert 0.6 <= len(text) / len(code) <= 1.7
     for cell in code:
-        assert len(cell.source.splitlines()) <= 25, cell.source[:80]
+        lines = cell.source.splitlines()
+        assert len(lines) <= 25, cell.source[:80]
+        for line in lines:
+            assert len(line) <= 120, f"a reader would have to scroll: {line}"
     assert course.path_of(entry).stat().st_size <= 1_000_000
     ids = [c.id for c in notebook.cells]
     assert len(set(ids)) == len(ids)
@@ -124,6 +127,8 @@ def test_stored_outputs_are_clean(entry, notebook):
             assert output.get("name") != "stderr", output.text
             shown = json.dumps({k: v for k, v in output.get("data", {}).items() if not k.startswith("image/")}) + output.get("text", "")
             assert not re.search(r"/(home|root|tmp|work|Users|usr|content)/", shown), shown[:300]
+            if "<Figure size" in shown:
+                assert "image/png" in output.data, "a figure without its picture: the inline backend was not active"
             assert "PHANTOM" not in shown or "phantom" in cell.source.lower(), "stored outputs come from the real BreastMNIST"
         if "draws-images" in course.tags(cell):
             assert cell.outputs == []
