@@ -132,6 +132,6 @@ def spectrum(spec: CircuitSpec, weights: torch.Tensor, feature: int = 0, points:
     if spec.scaling != int(spec.scaling) or spec.encoding == "amplitude":
         raise ValueError(f"the spectrum needs an angle or iqp encoding with whole-number scaling, got {spec.label()}")
     x = torch.full((points, spec.n_inputs), 0.5, dtype=torch.float64)
-    x[:, feature] = torch.arange(points) * 2 * math.pi / points
+    x[:, feature] = torch.arange(points, dtype=torch.float64) * 2 * math.pi / points
     with torch.no_grad():
         return fourier_coefficients(expectations(spec, x, weights.double())[:, output].numpy())

@@ -3,17 +3,11 @@
 At these sizes a simulation costs what its number of torch calls costs, and each gate of its own would be several calls.
 So there are no gates here. Two ideas, each a few large operations:
 
-1. **Mean of cosines** (angle encoding about X, RX, CNOT: the circuit of the study). CNOTs turn an X into a product of X's, so
-   the whole circuit is a product of commuting rotations exp(-i t_j P_j / 2) with X-strings P_j. For an observable O, a product
-   of Z's, only the angles whose P_j anticommutes with O count, and
-
-       <O> = mean over sign patterns k of cos(sum_j s_kj t_j),   s_kj = +1 or -1.
-
-   One matrix product, one cosine, one mean. This is an identity, not an approximation; it holds for no other rotation.
+1. **Mean of cosines** (angle encoding about X, RX, CNOT: the circuit of the study): see ``cosines.py``. No state at all.
 2. **Fused layers** (everything else). The first layer acts on |0...0>, so the state after it is a product state and needs no
-   matrix at all. In a later layer all one-qubit gates together are a Kronecker product: two matrix products on the two halves
-   of the register. CNOTs are one permutation, CZs one vector of signs, and those before the measurement cost nothing, because
-   they only permute the table of the observables.
+   matrix. In a later layer all one-qubit gates together are a Kronecker product: two matrix products on the two halves of the
+   register. CNOTs are one permutation, CZs one vector of signs, and those before the measurement cost nothing, because they
+   only permute the table of the observables. Circuits without complex numbers (RY) are computed without them.
 
 Qubit 0 is the most significant bit, as in PennyLane.
 """
@@ -27,8 +21,8 @@ import numpy as np
 import torch
 
 from .circuits import CircuitSpec
+from .cosines import is_mean_of_cosines, mean_of_cosines, observable_masks, parity
 
-MAX_COSINES = 2**26  # entries of the sign table (256 MiB in float32); beyond it the fused layers take over
 DOUBLE_UP_TO = 8  # up to this many qubits the work is done in float64, whatever the inputs are
 FULL_REGISTER = 5  # up to this many qubits a layer is one matrix, above it two
 
@@ -53,7 +47,7 @@ def expectations(spec: CircuitSpec, inputs: torch.Tensor, weights: torch.Tensor)
     # Few qubits: too few terms for rounding errors to average out, and double precision costs next to nothing there.
     dtype = inputs.dtype if spec.n_qubits > DOUBLE_UP_TO else torch.float64
     x, w = inputs.to(dtype), weights.to(dtype)
-    return (_mean_of_cosines if _is_mean_of_cosines(spec) else _fused_layers)(spec, x, w).to(inputs.dtype)
+    return (mean_of_cosines if is_mean_of_cosines(spec) else _fused_layers)(spec, x, w).to(inputs.dtype)
 
 
 def state(spec: CircuitSpec, inputs: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
@@ -72,70 +66,6 @@ def _check(spec: CircuitSpec, inputs: torch.Tensor, weights: torch.Tensor) -> No
         raise ValueError(f"weights must have shape {spec.weight_shape}, alone or behind a batch of {len(inputs)}, got {tuple(weights.shape)}")
     if spec.encoding == "amplitude" and bool((inputs.detach() == 0).all(dim=1).any()):
         raise ValueError("amplitude encoding cannot normalise a row of zeros: drop it or add a constant feature")
-
-
-# ---------------------------------------------------------------- idea 1: a mean of cosines
-
-
-def _is_mean_of_cosines(spec: CircuitSpec) -> bool:
-    commuting = spec.encoding == "angle" and spec.axis == "X" and spec.rotation == "RX" and (spec.gate == "CNOT" or spec.entangler == "none")
-    return commuting and spec.n_outputs * 2 ** (spec.n_qubits - 1) * (spec.n_inputs + spec.n_weights) <= MAX_COSINES
-
-
-def _mean_of_cosines(spec: CircuitSpec, inputs: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    from_inputs, from_weights = _sign_tables(spec, inputs.dtype, inputs.device)
-    bias = weights.flatten(1 if weights.ndim > len(spec.weight_shape) else 0) @ from_weights
-    angles = torch.addmm(bias, inputs, from_inputs)
-    return angles.cos().unflatten(1, (spec.n_outputs, -1)).mean(dim=2)
-
-
-def x_strings(spec: CircuitSpec) -> tuple[list[list[int]], list[int]]:
-    """Bit masks of the X-strings P_j as seen at the end of the circuit: of each feature (one per upload) and of each weight.
-
-    Going backwards through the circuit, an X on the control of a CNOT spreads to the target.
-    """
-    n = spec.n_qubits
-    bit = [1 << (n - 1 - q) for q in range(n)]
-    inputs: list[list[int]] = [[] for _ in range(n)]
-    weights: list[int] = []
-    spread = list(bit)  # spread[q]: what an X on qubit q at the present place becomes at the end
-    for layer in reversed(range(spec.n_layers)):
-        here: list[int] = []
-        if spec.is_mirrored(layer):
-            here = list(spread)
-        for control, target in reversed(spec.pairs(layer)):
-            spread[control] ^= spread[target]
-        if not spec.is_mirrored(layer):
-            here = list(spread)
-        weights = here + weights
-        if layer == 0 or spec.reupload:
-            for q in range(n):
-                inputs[q].append(spread[q])
-    return inputs, weights
-
-
-@lru_cache(maxsize=64)
-def _sign_tables(spec: CircuitSpec, dtype: torch.dtype, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
-    """Signs s_kj for features and weights, (n_inputs, n_outputs * K) and (n_weights, n_outputs * K)."""
-    per_input, per_weight = x_strings(spec)
-    owner = [q for q, strings in enumerate(per_input) for _ in strings]
-    strings = np.array([m for group in per_input for m in group] + per_weight, dtype=np.int64)
-    patterns = []
-    for z in _observable_masks(spec):
-        counts = _parity(strings & z) == 1  # P_j anticommutes with O
-        k = np.arange(2**spec.n_qubits, dtype=np.int64)
-        k = k[(k & (z & -z)) == 0]  # k and k XOR z flip all signs together and share one cosine: keep one of each pair
-        signs = (1 - 2 * _parity(k[:, None] & strings[None, :])) * counts
-        patterns.append(np.unique(signs.astype(np.int8), axis=0))  # all patterns are equally frequent
-    size = max(len(p) for p in patterns)
-    table = np.concatenate([np.tile(p, (size // len(p), 1)) for p in patterns]).T.astype(np.float64)
-    from_inputs = np.zeros((spec.n_inputs, table.shape[1]))
-    np.add.at(from_inputs, owner, table[: len(owner)])
-    make = lambda a: torch.from_numpy(np.ascontiguousarray(a)).to(device=device, dtype=dtype)  # noqa: E731
-    return make(spec.scaling * from_inputs), make(table[len(owner) :])
-
-
-# ---------------------------------------------------------------- idea 2: fused layers
 
 
 def _fused_layers(spec: CircuitSpec, inputs: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
@@ -292,25 +222,9 @@ def _iqp_table(n: int, dtype: torch.dtype, device: torch.device) -> torch.Tensor
     return torch.from_numpy(-0.5 * np.array([*z, *pairs])).to(device=device, dtype=dtype)
 
 
-# ---------------------------------------------------------------- observables
-
-
 def _signs(n: int) -> np.ndarray:
     """Eigenvalue of Z on each qubit for each basis state, (n, 2**n)."""
     return np.array([1.0 - 2 * ((np.arange(2**n) >> (n - 1 - q)) & 1) for q in range(n)])
-
-
-def _parity(masks: np.ndarray) -> np.ndarray:
-    return np.bitwise_count(masks) & 1
-
-
-def _observable_masks(spec: CircuitSpec) -> list[int]:
-    """Which qubits carry a Z, as bit masks, in the order of the outputs."""
-    n = spec.n_qubits
-    bit = [1 << (n - 1 - q) for q in range(n)]
-    if spec.observable == "ZZ":
-        return [bit[i] | bit[j] for i in range(n) for j in range(i + 1, n)]
-    return {"Z": bit, "Z0": bit[:1], "parity": [2**n - 1]}[spec.observable]
 
 
 @lru_cache(maxsize=64)
@@ -320,7 +234,7 @@ def _observable_table(spec: CircuitSpec, folded: bool, dtype: torch.dtype, devic
     With ``folded`` for the amplitudes before the last layer's entangler: CNOTs only reorder the rows, CZs change nothing.
     """
     index = np.arange(2**spec.n_qubits)
-    table = np.array([1.0 - 2 * _parity(index & z) for z in _observable_masks(spec)]).T
+    table = np.array([1.0 - 2 * parity(index & z) for z in observable_masks(spec)]).T
     if folded:
         for kind, value in _entangler(spec, spec.n_layers - 1, torch.device("cpu")):
             if kind == "permute":  # after it the amplitude at k is psi[source[k]]: that one gets the eigenvalue of k
