@@ -19,7 +19,8 @@ def bloch_sphere(vectors, title: str = "", labels=None):
         axis.quiver(0, 0, 0, *vector, color=f"C{index}", lw=2.5, arrow_length_ratio=0.12, label=None if labels is None else labels[index])
     for position, text in (((0, 0, 1.2), "|0⟩"), ((0, 0, -1.35), "|1⟩"), ((1.25, 0, 0), "X"), ((0, 1.25, 0), "Y")):
         axis.text(*position, text, ha="center")
-    axis.set(xlim=(-1, 1), ylim=(-1, 1), zlim=(-1, 1))
+    axis.set(xlim=(-0.8, 0.8), ylim=(-0.8, 0.8), zlim=(-0.8, 0.8))
+    axis.view_init(elev=18, azim=25)
     axis.set_axis_off()
     if labels is not None:
         axis.legend(fontsize=8)
@@ -60,7 +61,7 @@ def entanglement_by_layer(table, haar_mean: float):
         sns.boxplot(table, x="ansatz", y="Q", hue="layers", ax=axis, fliersize=1, linewidth=0.8, palette="crest")
         axis.axhline(haar_mean, color="black", ls="--", lw=1, label=f"mean of Haar states ({haar_mean:.2f})")
         axis.set(xlabel="", ylabel="Meyer-Wallach Q", ylim=(-0.03, 1.03))
-        axis.legend(title="layers", fontsize=8, loc="lower right")
+        axis.legend(title="layers", fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return finish(figure, "", "entanglement of random circuits, 4 qubits")
 
 
@@ -70,9 +71,9 @@ def expressibility_by_layer(table, floor: tuple[float, float, float], pairs: int
         figure, axis = plt.subplots(figsize=(8, 4))
         sns.lineplot(table, x="layers", y="Expr", hue="ansatz", marker="o", ax=axis)
         axis.axhspan(floor[1], floor[2], color="0.75", label="floor: Haar against Haar (95 %)")
-        axis.set(yscale="log", ylabel="Expr (KL divergence, nats; lower = closer to Haar)", xlabel="layers")
+        axis.set(yscale="log", ylabel="Expr (KL divergence, nats)", xlabel="layers")
         axis.legend(fontsize=8)
-    return finish(figure, "", f"expressibility, 4 qubits, {pairs} pairs")
+    return finish(figure, "", f"expressibility (lower = closer to Haar), 4 qubits, {pairs} pairs")
 
 
 def plateaus(table):

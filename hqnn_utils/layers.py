@@ -28,7 +28,7 @@ def _pennylane_engine(spec: CircuitSpec, device: str | None, shots: int | None, 
 
     def run(inputs, weights):
         # Parameter-shift cannot differentiate a batched input, so such a batch goes through one image at a time.
-        if not exact and torch.is_grad_enabled() and (inputs.requires_grad or weights.requires_grad):
+        if method == "parameter-shift" and torch.is_grad_enabled() and (inputs.requires_grad or weights.requires_grad):
             rows = [torch.stack([torch.as_tensor(v) for v in qnode(row, weights)]) for row in inputs]
             return torch.stack(rows)
         return torch.stack([torch.as_tensor(v) for v in qnode(inputs, weights)], dim=-1)
