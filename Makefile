@@ -35,8 +35,14 @@ test: $(STAMP)  ## lint, unit tests, every notebook: contract, papermill smoke, 
 notebooks: $(STAMP)  ## run every notebook in the laptop profile and store outputs, records and timings (NAMES="00 04")
 	@$(COURSE) execute $(NAMES)
 
-bench: $(STAMP)  ## the quantum layer beside its peers, timed in one process: table, record, figure
-	@$(BIN)/python tests/benchmarks/quantum_layer.py
+build/peers/.installed: tests/benchmarks/peers.txt tests/constraints.txt
+	@$(PYTHON) -m venv build/peers
+	@build/peers/bin/python -m pip install --quiet --upgrade pip
+	@build/peers/bin/python -m pip install --quiet -r tests/benchmarks/peers.txt -c tests/constraints.txt
+	@touch $@
+
+bench: build/peers/.installed  ## the quantum layer beside its peers, timed in one process (quiet machine!): table, record, figure
+	@build/peers/bin/python tests/benchmarks/quantum_layer.py --out notebooks/results/benchmarks
 
 student: $(STAMP)  ## versions without solutions and outputs, in build/student
 	@$(COURSE) student

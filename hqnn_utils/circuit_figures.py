@@ -93,6 +93,7 @@ def timing_bars(milliseconds: dict[str, float], title: str, unit: str = "ms"):
         bars = axis.barh(list(milliseconds), list(milliseconds.values()), color="#0072B2")
         axis.bar_label(bars, fmt="%.3g", padding=3)
         axis.set(xscale="log", xlabel=f"{unit} (logarithmic)")
+        axis.xaxis.set_minor_formatter(plt.NullFormatter())
         axis.margins(x=0.15)
         axis.invert_yaxis()
     return finish(figure, "", title)

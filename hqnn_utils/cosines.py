@@ -44,7 +44,7 @@ def is_mean_of_cosines(spec: CircuitSpec) -> bool:
 
 def mean_of_cosines(spec: CircuitSpec, inputs: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
     """Expectation values (batch, n_outputs); arguments as in :func:`hqnn_utils.statevector.expectations`."""
-    from_inputs, from_weights = _sign_tables(spec, inputs.dtype, inputs.device)
+    from_inputs, from_weights = sign_tables(spec, inputs.dtype, inputs.device)
     bias = weights.flatten(1 if weights.ndim > len(spec.weight_shape) else 0) @ from_weights
     angles = torch.addmm(bias, inputs, from_inputs)
     return _MeanOfCosines.apply(angles.unflatten(1, (spec.n_outputs, -1)))
@@ -89,7 +89,7 @@ def x_strings(spec: CircuitSpec) -> tuple[list[list[int]], list[int]]:
     return inputs, weights
 
 
-def _sign_tables(spec: CircuitSpec, dtype: torch.dtype, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+def sign_tables(spec: CircuitSpec, dtype: torch.dtype, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
     """Tables kept for the next call: many small ones, or two that may have 256 MiB each."""
     return (_small_tables if spec.n_qubits <= 10 else _large_tables)(spec, dtype, device)
 
