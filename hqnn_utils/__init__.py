@@ -12,7 +12,7 @@ FLOORS = {
     "runtime": 0, "records": 1,
     "phantom": 10, "data": 11, "metrics": 12, "circuits": 13, "statevector": 14,
     "layers": 20, "backbones": 21, "models": 22,
-    "training": 30, "figures": 31,
+    "training": 30, "figures": 31, "baselines": 32,
     "study": 40, "checks": 41,
 }  # fmt: skip
 
