@@ -10,7 +10,7 @@ __version__ = "0.1.0"
 # Floor of each module: an import may only point to a lower number (tests/test_architecture.py checks it).
 FLOORS = {
     "runtime": 0, "records": 1,
-    "phantom": 10, "data": 11, "metrics": 12, "circuits": 13, "statevector": 14,
+    "phantom": 10, "audit": 10, "data": 11, "metrics": 12, "circuits": 13, "statevector": 14, "comparison": 15,
     "layers": 20, "backbones": 21, "models": 22,
     "training": 30, "figures": 31, "baselines": 32,
     "study": 40, "checks": 41,
