@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import io
 import os
 import pickle
 import re
+import sys
 import tempfile
 import warnings
 import zipfile
@@ -59,18 +62,17 @@ class Backbone(nn.Module):
 
 
 class SmallCNN(Backbone):
-    """Three blocks of convolution, batch norm, ReLU and 2x2 pooling, then the mean over the image.
+    """Three blocks of ``depth`` convolutions, each with batch norm and ReLU, and 2x2 pooling; then the mean over the image.
 
     (N, channels, H, W) -> (N, 4 * width), any H and W from 8 pixels. With width 16: 16, 32 and 64 channels.
     """
 
-    def __init__(self, in_channels: int = 1, width: int = 16):
+    def __init__(self, in_channels: int = 1, width: int = 16, depth: int = 1):
         super().__init__()
-        channels = [in_channels, width, 2 * width, 4 * width]
-        blocks = [
-            nn.Sequential(nn.Conv2d(a, b, 3, padding=1, bias=False), nn.BatchNorm2d(b), nn.ReLU(inplace=True), nn.MaxPool2d(2))
-            for a, b in zip(channels, channels[1:])
-        ]
+        channels, blocks = [in_channels, width, 2 * width, 4 * width], []
+        for a, b in zip(channels, channels[1:]):
+            steps = [(nn.Conv2d(c, b, 3, padding=1, bias=False), nn.BatchNorm2d(b), nn.ReLU(inplace=True)) for c in [a] + [b] * (depth - 1)]
+            blocks.append(nn.Sequential(*[layer for step in steps for layer in step], nn.MaxPool2d(2)))
         self.blocks = nn.Sequential(*blocks)
         self.n_features = channels[-1]
 
@@ -137,9 +139,10 @@ class TorchvisionBackbone(Backbone):
         return self.body(x * self.scale + self.shift)
 
 
-# Name -> name in torchvision and of its weights; None: our own small network, which has no published weights.
+# Name -> name in torchvision and of its weights, or the arguments of our own small network, which has no published weights.
 BACKBONES = {
-    "small_cnn": None,
+    "small_cnn": dict(depth=1),
+    "small_cnn_6": dict(depth=2),
     "resnet18": ("resnet18", "IMAGENET1K_V1"),
     "resnet50": ("resnet50", "IMAGENET1K_V1"),
     "efficientnet_v2_s": ("efficientnet_v2_s", "IMAGENET1K_V1"),
@@ -154,7 +157,7 @@ def build_backbone(name: str = "small_cnn", in_channels: int = 1, weights: str |
     ----------
     in_channels : 1 (grey) or 3 (colour).
     weights : ``None`` for random weights, ``"imagenet"`` for torchvision's (downloaded once, checksum verified), or the path of a
-        state dict in torchvision's format (for ``small_cnn``: its own state dict).
+        state dict in torchvision's format (for the small CNNs: their own).
     fine_tune : what training may change: ``"full"``, ``"last_block"`` or ``"frozen"``.
 
     Raises
@@ -167,14 +170,14 @@ def build_backbone(name: str = "small_cnn", in_channels: int = 1, weights: str |
     known = BACKBONES[choose("backbone", name, BACKBONES)]
     choose("fine_tune", fine_tune, FINE_TUNE)
     if weights == "imagenet":
-        if known is None:
+        if isinstance(known, dict):
             raise WeightsError(f"{name} has no ImageNet weights: use weights=None, or another backbone")
         state = imagenet_state(name)
     else:
         state = None if weights is None else read_state(weights)
-    if known is not None:
+    if not isinstance(known, dict):
         return TorchvisionBackbone(known[0], in_channels, state).set_fine_tune(fine_tune)
-    backbone = SmallCNN(in_channels)
+    backbone = SmallCNN(in_channels, **known)
     if state is not None:
         _load(backbone, state, name)
     return backbone.set_fine_tune(fine_tune)
@@ -190,7 +193,8 @@ def imagenet_state(name: str) -> dict:
     if file.exists() and wanted and not _sha256(file).startswith(wanted[1]):
         raise WeightsError(f"{file} is damaged (its SHA-256 does not begin with {wanted[1]}): delete it and run again")
     try:
-        return weights.get_state_dict(progress=False, check_hash=True, map_location="cpu", weights_only=True)
+        with contextlib.redirect_stderr(io.StringIO()):  # torch.hub names the folder on this machine
+            return weights.get_state_dict(progress=False, check_hash=True, map_location="cpu", weights_only=True)
     except OSError as error:  # URLError is one: no network, no such host, refused, not found
         raise WeightsError(
             f"ImageNet weights of {name} are not reachable ({error}). Use weights=None to start from random weights, "
@@ -213,7 +217,9 @@ def read_state(path: str | os.PathLike) -> dict:
         raise WeightsError(f"no weights at {path}: check the path, or use weights=None or weights='imagenet'") from None
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, zipfile.BadZipFile) as error:
         first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise WeightsError(f"weights {path} cannot be read as a plain state dict ({first}): save one with torch.save(model.state_dict(), path)") from None
+        raise WeightsError(
+            f"weights {path} cannot be read as a plain state dict ({first}): save one with torch.save(model.state_dict(), path)"
+        ) from None
     if not isinstance(state, dict) or not all(isinstance(v, torch.Tensor) for v in state.values()):
         raise WeightsError(f"weights {path} hold no state dict (names and tensors): save one with torch.save(model.state_dict(), path)")
     return state
@@ -273,7 +279,7 @@ def extract_features(backbone: Backbone, data: ImageData, *, size: int | None = 
     backbone.to(device).eval()
     found = []
     with torch.no_grad():
-        for batch in tqdm(x.split(batch_size), desc=progress or "", disable=progress is False):
+        for batch in tqdm(x.split(batch_size), desc=progress or "", disable=progress is False, file=sys.stdout, ncols=110, mininterval=0.5):
             if size != data.size:
                 batch = nn.functional.interpolate(batch, size=(size, size), mode="bilinear", antialias=True)
             found.append(backbone(change(batch).to(device)).cpu().numpy())

@@ -42,7 +42,13 @@ def paired_seeds(a, b) -> dict[str, float]:
         raise ValueError(f"need the same seeds, two or more, for both models, got {a.shape} and {b.shape}")
     found = permutation_test((a - b,), lambda d, axis: np.mean(d, axis=axis), permutation_type="samples", vectorized=True,
                              n_resamples=2**12 if len(a) <= 12 else 10_000, rng=np.random.default_rng(0))  # fmt: skip
-    return {"difference": float(np.mean(a - b)), "ahead": int((a > b).sum()), "n": len(a), "p_value": float(found.pvalue), "lowest_p": 2.0 ** (1 - len(a))}
+    return {
+        "difference": float(np.mean(a - b)),
+        "ahead": int((a > b).sum()),
+        "n": len(a),
+        "p_value": float(found.pvalue),
+        "lowest_p": 2.0 ** (1 - len(a)),
+    }
 
 
 def mcnemar_power(n: int, gain: float, discordant: float, alpha: float = 0.05) -> float:

@@ -17,8 +17,8 @@ from hqnn_utils.data import ImageData
 from hqnn_utils.models import Classifier, build_head, count_parameters
 from hqnn_utils.training import fit
 
-LARGE = [name for name, known in hb.BACKBONES.items() if known]
-FEATURES = {"small_cnn": 64, "resnet18": 512, "resnet50": 2048, "efficientnet_v2_s": 1280, "efficientnet_b5": 2048}
+LARGE = [name for name, known in hb.BACKBONES.items() if not isinstance(known, dict)]
+FEATURES = {"small_cnn": 64, "small_cnn_6": 64, "resnet18": 512, "resnet50": 2048, "efficientnet_v2_s": 1280, "efficientnet_b5": 2048}
 
 
 def images(n=6, size=28, seed=0):
@@ -200,7 +200,7 @@ def test_bad_files_are_clear_and_never_run(tmp_path, capsys, content, message):
 def test_unknown_settings():
     with pytest.raises(ValueError, match="unknown fine_tune 'half'; known: full, last_block, frozen"):
         hb.build_backbone(fine_tune="half")
-    with pytest.raises(ValueError, match="unknown backbone 'vgg'; known: small_cnn, resnet18"):
+    with pytest.raises(ValueError, match="unknown backbone 'vgg'; known: small_cnn, small_cnn_6, resnet18"):
         hb.build_backbone("vgg")
 
 
