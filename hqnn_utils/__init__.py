@@ -10,9 +10,10 @@ __version__ = "0.1.0"
 # Floor of each module: an import may only point to a lower number (tests/test_architecture.py checks it).
 FLOORS = {
     "runtime": 0, "records": 1,
-    "phantom": 10, "data": 11, "metrics": 12, "circuits": 13, "cosines": 14, "statevector": 15, "analysis": 16,
+    "phantom": 10, "audit": 10, "data": 11, "metrics": 12, "circuits": 13, "cosines": 14, "statevector": 15, "analysis": 16,
+    "comparison": 17,
     "layers": 20, "backbones": 21, "models": 22,
-    "training": 30, "figures": 31, "circuit_figures": 32,
+    "training": 30, "figures": 31, "circuit_figures": 32, "baselines": 33,
     "study": 40, "checks": 41,
 }  # fmt: skip
 

@@ -159,9 +159,103 @@ def _bytes(answer, *, qubits: int, batch: int) -> Verdict:
                     batch * qubits * 8: "a state of n qubits has 2**n amplitudes, not n"})  # fmt: skip
 
 
-CHECKS = {"00.majority": _majority, "00.sensitivity": _sensitivity, "00.circuit": _circuit,
-          "04.blind": _seeing, "04.entangled": _entangled, "04.identity": _identity,
-          "05.shifts": _shifts, "05.cosine": _cosine, "05.bytes": _bytes}  # fmt: skip
+def _polarity(answer, *, confusion) -> Verdict:
+    c = confusion  # counted with raw labels: 1 = benign or normal
+    raw = c["tp"] / (c["tp"] + c["fn"])
+    truth = c["tn"] / (c["tn"] + c["fp"])
+    return _number(answer, truth, 5e-4, f"{c['tn']} of {c['tn'] + c['fp']} malignant images were found; the neighbour reported {raw:.3f}",
+                   {raw: "that is the share of benign or normal images found: in the raw file malignant is 0",
+                    (c["tp"] + c["tn"]) / sum(c.values()): "that is the accuracy: it does not care which class is called 1"})  # fmt: skip
+
+
+def _opposite(answer, *, pairs) -> Verdict:
+    truth = int((pairs.opposite & pairs.across).sum())
+    return _number(answer, truth, 0.1, f"{truth} pairs look the same, carry different labels and lie in different splits",
+                   {int(pairs.opposite.sum()): "that counts pairs within one split too: use the column 'across'",
+                    int(pairs.across.sum()): "that counts pairs with the same label too: use the column 'opposite'"})  # fmt: skip
+
+
+def _leak(answer, *, origin, part) -> Verdict:
+    origin, part = np.asarray(origin), np.asarray(part)
+    test, seen = origin[part == "test"], set(origin[part != "test"].tolist())
+    truth = float(np.mean([o in seen for o in test]))
+    return _number(answer, truth, 5e-4, f"{truth:.1%} of the 'test' images have a sibling outside the test part",
+                   {1 - truth: "that is the share without a sibling", 100 * truth: "give a fraction between 0 and 1, not per cent"})  # fmt: skip
+
+
+# ---------------------------------------------------------------- notebook 02
+
+
+def _ppv(answer, *, sensitivity, specificity, prevalence) -> Verdict:
+    from .metrics import predictive_values
+
+    found = predictive_values(sensitivity, specificity, prevalence)
+    return _number(answer, found["ppv"], 1e-3, f"about {100 * found['ppv']:.0f} of 100 alarms are right",
+                   {found["npv"]: "that is the NPV", sensitivity: "that is the sensitivity: it asks about the ill, the PPV about the alarms",
+                    sensitivity * prevalence: "that is the share of true alarms among all women: divide by the share of all alarms"})  # fmt: skip
+
+
+def _runs(answer, *, accuracies, n) -> Verdict:
+    gap = max(accuracies) - min(accuracies)
+    truth = round(max(accuracies) * n) - round(min(accuracies) * n)
+    return _number(answer, truth, 0.01, f"{truth} images of {n}", {gap: "that is the difference of the accuracies: how many images is it?",
+                                                                  100 * gap: "those are per cent points: how many images is it?"})  # fmt: skip
+
+
+def _study(answer, *, right_a, right_b) -> Verdict:
+    from scipy.stats import binomtest
+
+    gap = abs(right_a - right_b)
+    truth = float(binomtest(gap, gap).pvalue)
+    return _number(answer, truth, 1e-3, f"p = {truth:.3f}: even the luckiest pairing cannot reach 0.05",
+                   {truth / 2: "that is one-sided: nobody knew beforehand which model would win"})  # fmt: skip
+
+
+def _power(answer, *, gain, discordant, power) -> Verdict:
+    from .comparison import images_needed
+
+    truth = images_needed(gain, discordant, power)
+    return _number(answer, truth, 0.01 * truth, f"about {truth} images",
+                   {images_needed(gain, discordant): "that gives a power of 80 %: ask for more"})  # fmt: skip
+
+
+# ---------------------------------------------------------------- notebook 03
+
+
+def _trainable(answer, *, n_features) -> Verdict:
+    return _number(answer, 2 * n_features + 2, 0.1, f"{2 * n_features + 2}: two weights a feature and two biases",
+                   {2 * n_features: "the two biases learn too", n_features: "there are two classes", n_features + 1: "there are two classes"})  # fmt: skip
+
+
+def _seeds(answer, *, values) -> Verdict:
+    from .comparison import mean_interval
+
+    values = np.asarray(values, float)
+    mean, low, high = mean_interval(values)
+    half, normal = (high - low) / 2, 1.96 * values.std(ddof=1) / np.sqrt(len(values))
+    return _number(answer, half, 2e-4, f"the mean is {mean:.3f} plus or minus {half:.3f}",
+                   {values.std(ddof=1): "that is the spread of single runs; the mean of n runs varies less",
+                    values.std(ddof=1) / np.sqrt(len(values)): "that is the standard error: multiply it by Student's t for n - 1",
+                    normal: "with few seeds use Student's t, not 1.96", high - low: "that is the whole width: give half of it"})  # fmt: skip
+
+
+def _clean(answer, *, labels, probabilities, keep) -> Verdict:
+    from .metrics import rank_auc
+
+    labels, probabilities, keep = np.asarray(labels), np.asarray(probabilities, float), np.asarray(keep, bool)
+    truth = float(rank_auc(labels[keep], probabilities[keep]))
+    return _number(answer, truth, 5e-4, f"AUC {truth:.3f} on the {int(keep.sum())} images without a near-duplicate",
+                   {float(rank_auc(labels, probabilities)): "that is the AUC on all test images: leave the near-duplicates out"})  # fmt: skip
+
+
+CHECKS = {
+    "00.majority": _majority, "00.sensitivity": _sensitivity, "00.circuit": _circuit,
+    "01.polarity": _polarity, "01.opposite": _opposite, "01.leak": _leak,
+    "02.ppv": _ppv, "02.runs": _runs, "02.study": _study, "02.power": _power,
+    "03.trainable": _trainable, "03.seeds": _seeds, "03.clean": _clean,
+    "04.blind": _seeing, "04.entangled": _entangled, "04.identity": _identity,
+    "05.shifts": _shifts, "05.cosine": _cosine, "05.bytes": _bytes,
+}  # fmt: skip
 
 
 def check(exercise: str, answer, **context) -> Verdict:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .audit import check_threshold, connected_groups, correlations, pairs_above, split_by_group
 from .phantom import breast_phantom
 from .runtime import choose, data_dir
 
@@ -82,6 +83,33 @@ class ImageData:
 
         kept, _ = train_test_split(train, train_size=n, stratify=self.labels[train], random_state=seed)
         return self.take(np.sort(np.concatenate([kept, np.flatnonzero(self.split != "train")])))
+
+    def near_duplicates(self, threshold: float = 0.95, method: str = "pixels"):
+        """pandas table of pairs with a normalised cross-correlation of at least ``threshold``, the most similar first.
+
+        Columns: ``a`` and ``b`` (ids), ``correlation``, ``across`` (different splits), ``opposite`` (different labels).
+        ``method`` as in ``audit.correlations``.
+        """
+        import pandas as pd
+
+        correlation = correlations(self.images, method)
+        i, j = pairs_above(correlation, threshold).T
+        return pd.DataFrame({"a": self.ids[i], "b": self.ids[j], "correlation": correlation[i, j],
+                             "across": self.split[i] != self.split[j], "opposite": self.labels[i] != self.labels[j]})  # fmt: skip
+
+    def groups(self, threshold: float = 0.95) -> np.ndarray:
+        """Group number of each image (N,): near-duplicates, and near-duplicates of those, share one."""
+        return connected_groups(len(self), pairs_above(correlations(self.images), threshold))
+
+    def grouped_split(self, threshold: float = 0.95, seed: int = 0) -> ImageData:
+        """The same images in a new split of about 70/10/20 that keeps each group on one side. The ids keep the official place."""
+        split = split_by_group(self.labels, self.groups(threshold), seed)
+        return replace(self, split=split, name=f"{self.name}-grouped{threshold:g}-s{seed}")
+
+    def clean_test(self, threshold: float = 0.95) -> ImageData:
+        """Without the test images that have a near-duplicate in train or validation; train and validation stay whole."""
+        test, near = self.split == "test", correlations(self.images) >= check_threshold(threshold) - 1e-12
+        return self.take(~(test & near[:, ~test].any(axis=1)))
 
     def tensors(self, name: str | None = None):
         """``(x, y)``: x float32 (N, channels, H, W) scaled from 0..255 to -1..1, y int64 (N,); of one split or of all."""

@@ -137,3 +137,88 @@ def auc_difference(y, p_a, p_b, level: float = 0.95, n_resamples: int = 2000, se
     tail = (1 - level) / 2
     low, high = np.quantile(differences, [tail, 1 - tail])
     return {"difference": float(rank_auc(y, p_a) - rank_auc(y, p_b)), "low": float(low), "high": float(high)}
+
+
+# ---------------------------------------------------------------- prevalence, thresholds, calibration
+
+
+def predictive_values(sensitivity: float, specificity: float, prevalence: float) -> dict[str, float]:
+    """``{ppv, npv}`` at a stated prevalence, by Bayes' rule. All between 0 and 1; undefined ones are NaN."""
+    for name, value in (("sensitivity", sensitivity), ("specificity", specificity), ("prevalence", prevalence)):
+        if not 0 <= value <= 1:
+            raise ValueError(f"{name} must lie between 0 and 1 (a fraction, not per cent), got {value}")
+    tp, fp = sensitivity * prevalence, (1 - specificity) * (1 - prevalence)
+    tn, fn = specificity * (1 - prevalence), (1 - sensitivity) * prevalence
+    return {"ppv": tp / (tp + fp) if tp + fp else float("nan"), "npv": tn / (tn + fn) if tn + fn else float("nan")}
+
+
+def choose_threshold(y, p, rule: str = "youden", target: float | None = None) -> float:
+    """A threshold from **validation** predictions: lock it before the test set is seen.
+
+    ``"youden"`` maximises sensitivity + specificity - 1; ``"sensitivity"`` takes the highest threshold that reaches
+    ``target`` (a fraction). Candidates are the predicted values (scikit-learn ``roc_curve``).
+    """
+    from sklearn.metrics import roc_curve
+
+    from .runtime import choose
+
+    y, p = check_predictions(y, p)
+    if len(np.unique(y)) < 2:
+        raise ValueError("a threshold needs images of both classes")
+    false_alarms, found, thresholds = roc_curve(y, p, drop_intermediate=False)
+    if choose("rule", rule, ("youden", "sensitivity")) == "youden":
+        return float(min(thresholds[np.argmax(found - false_alarms)], 1.0))
+    if target is None or not 0 < target <= 1:
+        raise ValueError(f"rule 'sensitivity' needs a target above 0 and at most 1, got {target}")
+    return float(thresholds[np.argmax(found >= target - 1e-12)])
+
+
+def reliability(y, p, n_bins: int = 10):
+    """pandas table of a reliability diagram: per non-empty bin of equal width, ``predicted`` and ``observed`` mean and ``n``."""
+    import pandas as pd
+
+    y, p = check_predictions(y, p)
+    if n_bins < 1:
+        raise ValueError(f"n_bins must be at least 1, got {n_bins}")
+    bins = np.minimum((p * n_bins).astype(int), n_bins - 1)
+    table = pd.DataFrame({"predicted": p, "observed": y}).groupby(bins)
+    return table.mean().assign(n=table.size()).rename_axis("bin")
+
+
+def ece(y, p, n_bins: int = 10) -> float:
+    """Expected calibration error: the mean gap of the reliability table, weighted by images (Guo et al., arXiv 1706.04599).
+
+    Taken for the probability of malignant, not for the confidence in the predicted class.
+    """
+    table = reliability(y, p, n_bins)
+    return float(np.average((table["observed"] - table["predicted"]).abs(), weights=table["n"]))
+
+
+def ece_floor(p, n_bins: int = 10, n_resamples: int = 1000, seed: int = 0) -> np.ndarray:
+    """ECEs (n_resamples,) that a **perfectly calibrated** model with these probabilities would show: its bias at this size.
+
+    Labels are drawn with exactly the stated probabilities (consistency resampling, Broecker and Smith, doi 10.1175/WAF993.1).
+    """
+    _, p = check_predictions(np.zeros(len(np.asarray(p)), int), p)
+    rng, bins = np.random.default_rng(seed), np.minimum((p * n_bins).astype(int), n_bins - 1)
+    gaps = (rng.random((n_resamples, len(p))) < p) - p
+    return np.abs(gaps @ (bins[:, None] == np.arange(n_bins))).sum(axis=1) / len(p)
+
+
+def apply_temperature(p, temperature: float) -> np.ndarray:
+    """Probabilities with their logits divided by a temperature: above 1 less sure, below 1 surer. Ranks, and so the AUC, stay."""
+    from scipy.special import expit, logit
+
+    if not temperature > 0:
+        raise ValueError(f"temperature must be positive, got {temperature}")
+    return expit(logit(np.clip(np.asarray(p, float), 1e-12, 1 - 1e-12)) / temperature)
+
+
+def fit_temperature(y, p) -> float:
+    """The temperature between 0.05 and 20 with the least log loss on **validation** predictions (Guo et al., arXiv 1706.04599)."""
+    from scipy.optimize import minimize_scalar
+    from sklearn.metrics import log_loss
+
+    y, p = check_predictions(y, p)
+    found = minimize_scalar(lambda t: log_loss(y, apply_temperature(p, np.exp(t)), labels=[0, 1]), bounds=np.log([0.05, 20]), method="bounded")
+    return float(np.exp(found.x))

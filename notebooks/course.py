@@ -115,7 +115,8 @@ def course_table(course: dict) -> str:
     rows = ["| notebook | question | laptop, 2 cores | before this |", "|---|---|---|---|"]
     for e in course["notebooks"]:
         name = e["name"]
-        rows.append(f"| [{name[:2]} {e['title']}](notebooks/{name}.ipynb) | {e['question']} | {minutes(name)['laptop']} | {e['needs']} |")
+        needs = re.sub(r"\]\((\d\d_)", r"](notebooks/\1", e["needs"])  # links are written as seen from a notebook
+        rows.append(f"| [{name[:2]} {e['title']}](notebooks/{name}.ipynb) | {e['question']} | {minutes(name)['laptop']} | {needs} |")
     return "\n".join(rows)
 
 

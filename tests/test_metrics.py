@@ -116,3 +116,84 @@ def test_paired_difference():
 def test_bad_predictions_are_clear(y, p, message):
     with pytest.raises(ValueError, match=message):
         metrics.scores(y, p)
+
+
+def test_predictive_values_equal_those_counted():
+    y, p = case(8)
+    c, s = metrics.confusion(y, p), metrics.scores(y, p)
+    found = metrics.predictive_values(s["sensitivity"], s["specificity"], 42 / 156)
+    assert found["ppv"] == pytest.approx(s["precision"]) == pytest.approx(c["tp"] / (c["tp"] + c["fp"]))
+    assert found["npv"] == pytest.approx(c["tn"] / (c["tn"] + c["fn"]))
+    rare = metrics.predictive_values(0.9, 0.9, 0.01)
+    assert rare["ppv"] == pytest.approx(0.009 / (0.009 + 0.099))
+    assert np.isnan(metrics.predictive_values(0, 1, 0.5)["ppv"])
+    with pytest.raises(ValueError, match="prevalence must lie between 0 and 1"):
+        metrics.predictive_values(0.9, 0.9, 27)
+
+
+def test_threshold_rules_by_brute_force():
+    y, p = case(9, n=78, positives=21)
+    found = metrics.choose_threshold(y, p)
+    youden = [metrics.scores(y, p, t)["sensitivity"] + metrics.scores(y, p, t)["specificity"] for t in np.unique(p)]
+    s = metrics.scores(y, p, found)
+    assert s["sensitivity"] + s["specificity"] == pytest.approx(max(youden))
+    t = metrics.choose_threshold(y, p, "sensitivity", 0.9)
+    assert metrics.scores(y, p, t)["sensitivity"] >= 0.9
+    higher = np.unique(p)[np.unique(p) > t]
+    assert all(metrics.scores(y, p, h)["sensitivity"] < 0.9 for h in higher), "the highest such threshold"
+    assert 0 <= metrics.choose_threshold(y, 1 - p) <= 1, "also for a model that is worse than chance"
+    with pytest.raises(ValueError, match="needs a target"):
+        metrics.choose_threshold(y, p, "sensitivity")
+    with pytest.raises(ValueError, match="both classes"):
+        metrics.choose_threshold([1, 1], [0.1, 0.2])
+    with pytest.raises(ValueError, match="unknown rule 'f1'"):
+        metrics.choose_threshold(y, p, "f1")
+
+
+def test_reliability_equals_scikit_learn():
+    from sklearn.calibration import calibration_curve
+
+    y, p = case(10, n=500, positives=200)
+    table = metrics.reliability(y, p, 10)
+    observed, predicted = calibration_curve(y, p, n_bins=10)
+    np.testing.assert_allclose(table["observed"], observed)
+    np.testing.assert_allclose(table["predicted"], predicted)
+    assert table["n"].sum() == 500
+    by_hand = sum(abs(y[b].mean() - p[b].mean()) * len(b) / 500 for k in range(10) if len(b := np.flatnonzero(np.floor(p * 10) == k)))
+    assert metrics.ece(y, p) == pytest.approx(by_hand)
+    assert metrics.ece([0, 1], [0.0, 1.0]) == 0 and metrics.ece([0, 1, 0, 1], [1.0] * 4) == 0.5
+    with pytest.raises(ValueError, match="n_bins"):
+        metrics.ece(y, p, 0)
+
+
+def test_ece_of_a_calibrated_model_is_not_zero():
+    """The bias: simulated one label vector at a time with ``ece`` itself, and gone with many images."""
+    rng = np.random.default_rng(0)
+    p = rng.random(156)
+    slow = np.mean([metrics.ece((rng.random(156) < p).astype(int), p) for _ in range(400)])
+    fast = metrics.ece_floor(p, n_resamples=400)
+    assert fast.mean() == pytest.approx(slow, abs=0.004) and fast.mean() > 0.05
+    assert metrics.ece_floor(rng.random(100_000), n_resamples=5).mean() < 0.01
+
+
+def test_temperature_equals_scikit_learn_and_undoes_a_known_one():
+    y, p = case(11, n=4000, positives=1500)
+    true = metrics.apply_temperature(p, 1.0)
+    np.testing.assert_allclose(true, p)
+    labels = (np.random.default_rng(1).random(4000) < p).astype(int)  # p is calibrated for these labels
+    too_sure = metrics.apply_temperature(p, 0.4)
+    found = metrics.fit_temperature(labels, too_sure)
+    assert found == pytest.approx(2.5, rel=0.1)
+    fixed = metrics.apply_temperature(too_sure, found)
+    assert metrics.ece(labels, fixed) < metrics.ece(labels, too_sure) and np.argsort(fixed).tolist() == np.argsort(too_sure).tolist()
+    calibration = pytest.importorskip("sklearn.calibration")
+    if not hasattr(calibration, "_TemperatureScaling"):
+        pytest.skip("temperature scaling came with scikit-learn 1.8")
+    judge = calibration._TemperatureScaling().fit(np.log(np.c_[1 - too_sure, too_sure]), labels)
+    assert found == pytest.approx(1 / judge.beta_, rel=1e-3)
+    with pytest.raises(ValueError, match="temperature must be positive"):
+        metrics.apply_temperature(p, 0)
+
+
+def test_temperature_of_perfect_validation_predictions_is_bounded():
+    assert 0.049 < metrics.fit_temperature([0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9]) < 0.06
