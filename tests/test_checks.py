@@ -1,18 +1,40 @@
 """Each exercise check accepts the solution, rejects the usual wrong answers with a hint, and leaves open what is open."""
 
 import numpy as np
+import pandas as pd
 import pytest
+from scipy import stats
 
+from hqnn_utils import comparison
 from hqnn_utils.checks import CHECKS, check
 from hqnn_utils.circuits import CircuitSpec
 
 LABELS = np.array([1] * 42 + [0] * 114)
 COUNTS = dict(tn=105, fp=9, fn=13, tp=29)
+RAW = dict(tn=9, fp=12, fn=3, tp=54)  # counted with raw labels: 1 = benign or normal
+PAIRS = pd.DataFrame({"across": [True, True, True, False], "opposite": [True, True, False, True]})
+LEAK = dict(origin=[0, 0, 1, 2, 3, 3], part=["train", "test", "test", "train", "val", "test"])
+PPV = dict(sensitivity=0.8, specificity=0.95, prevalence=0.005)
+RUNS = dict(accuracies=(0.872, 0.872, 0.846), n=156)
+STUDY = dict(right_a=181, right_b=177)
+POWER = dict(gain=0.03, discordant=0.1, power=0.9)
+FIVE = dict(values=[0.902, 0.911, 0.897, 0.915, 0.906])
+CLEAN = dict(labels=[0, 1, 0, 1, 1], probabilities=[0.2, 0.9, 0.6, 0.5, 0.1], keep=[True, True, True, True, False])
 
 RIGHT = {
     "00.majority": [(114 / 156, dict(labels=LABELS))],
     "00.sensitivity": [(29 / 42, dict(confusion=COUNTS))],
     "00.circuit": [(CircuitSpec(n_layers=2, rotation="Rot"), dict(n_weights=24)), (CircuitSpec(n_layers=6), dict(n_weights=24))],
+    "01.polarity": [(9 / 21, dict(confusion=RAW))],
+    "01.opposite": [(2, dict(pairs=PAIRS))],
+    "01.leak": [(2 / 3, LEAK)],
+    "02.ppv": [(0.004 / (0.004 + 0.04975), PPV)],
+    "02.runs": [(4, RUNS)],
+    "02.study": [(0.125, STUDY)],
+    "02.power": [(comparison.images_needed(0.03, 0.1, 0.9), POWER)],
+    "03.trainable": [(4098, dict(n_features=2048))],
+    "03.seeds": [(stats.sem(FIVE["values"]) * stats.t.ppf(0.975, 4), FIVE)],
+    "03.clean": [(0.75, CLEAN)],
 }
 WRONG = [
     ("00.majority", 42 / 156, dict(labels=LABELS), "smaller class"),
@@ -28,6 +50,20 @@ WRONG = [
     ("00.circuit", CircuitSpec(n_qubits=6, n_layers=4), dict(n_weights=24), "keep 4 qubits"),
     ("00.circuit", CircuitSpec(n_layers=6, entangler="none"), dict(n_weights=24), "never meet"),
     ("00.circuit", 24, dict(n_weights=24), "expected a CircuitSpec"),
+    ("01.polarity", 54 / 57, dict(confusion=RAW), "malignant is 0"),
+    ("01.polarity", 63 / 78, dict(confusion=RAW), "accuracy"),
+    ("01.opposite", 3, dict(pairs=PAIRS), "column"),
+    ("01.leak", 1 / 3, LEAK, "without a sibling"),
+    ("02.ppv", 0.8, PPV, "that is the sensitivity"),
+    ("02.ppv", 0.99894, PPV, "NPV"),
+    ("02.runs", 0.026, RUNS, "how many images"),
+    ("02.study", 0.0625, STUDY, "one-sided"),
+    ("02.power", comparison.images_needed(0.03, 0.1), POWER, "80 %"),
+    ("03.trainable", 4096, dict(n_features=2048), "biases"),
+    ("03.trainable", 2049, dict(n_features=2048), "two classes"),
+    ("03.seeds", float(np.std(FIVE["values"], ddof=1)), FIVE, "spread of single runs"),
+    ("03.seeds", 1.96 * stats.sem(FIVE["values"]), FIVE, "Student"),
+    ("03.clean", 0.5, CLEAN, "on all test images"),
 ]
 
 
