@@ -193,7 +193,7 @@ def imagenet_state(name: str) -> dict:
     if file.exists() and wanted and not _sha256(file).startswith(wanted[1]):
         raise WeightsError(f"{file} is damaged (its SHA-256 does not begin with {wanted[1]}): delete it and run again")
     try:
-        with contextlib.redirect_stderr(io.StringIO()):  # torch.hub names the folder on this machine
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):  # torch.hub names this machine's folder
             return weights.get_state_dict(progress=False, check_hash=True, map_location="cpu", weights_only=True)
     except OSError as error:  # URLError is one: no network, no such host, refused, not found
         raise WeightsError(

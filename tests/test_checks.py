@@ -3,9 +3,12 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from scipy import stats
 
+from hqnn_utils import comparison
 from hqnn_utils.checks import CHECKS, check
 from hqnn_utils.circuits import CircuitSpec
 
@@ -13,6 +16,15 @@ LABELS = np.array([1] * 42 + [0] * 114)
 PRODUCT = torch.full((1, 4), 0.5, dtype=torch.complex128)
 BELL = torch.tensor([[1, 0, 0, 1]], dtype=torch.complex128) / math.sqrt(2)
 COUNTS = dict(tn=105, fp=9, fn=13, tp=29)
+RAW = dict(tn=9, fp=12, fn=3, tp=54)  # counted with raw labels: 1 = benign or normal
+PAIRS = pd.DataFrame({"across": [True, True, True, False], "opposite": [True, True, False, True]})
+LEAK = dict(origin=[0, 0, 1, 2, 3, 3], part=["train", "test", "test", "train", "val", "test"])
+PPV = dict(sensitivity=0.8, specificity=0.95, prevalence=0.005)
+RUNS = dict(accuracies=(0.872, 0.872, 0.846), n=156)
+STUDY = dict(right_a=181, right_b=177)
+POWER = dict(gain=0.03, discordant=0.1, power=0.9)
+FIVE = dict(values=[0.902, 0.911, 0.897, 0.915, 0.906])
+CLEAN = dict(labels=[0, 1, 0, 1, 1], probabilities=[0.2, 0.9, 0.6, 0.5, 0.1], keep=[True, True, True, True, False])
 
 RIGHT = {
     "00.majority": [(114 / 156, dict(labels=LABELS))],
@@ -24,6 +36,16 @@ RIGHT = {
     "05.cosine": [(lambda x, theta: torch.cos(x + theta), {}), (lambda x, t: torch.cos(x) * torch.cos(t) - torch.sin(x) * torch.sin(t), {})],
     "05.bytes": [(16777216, dict(qubits=16, batch=32))],
     "00.circuit": [(CircuitSpec(n_layers=2, rotation="Rot"), dict(n_weights=24)), (CircuitSpec(n_layers=6), dict(n_weights=24))],
+    "01.polarity": [(9 / 21, dict(confusion=RAW))],
+    "01.opposite": [(2, dict(pairs=PAIRS))],
+    "01.leak": [(2 / 3, LEAK)],
+    "02.ppv": [(0.004 / (0.004 + 0.04975), PPV)],
+    "02.runs": [(4, RUNS)],
+    "02.study": [(0.125, STUDY)],
+    "02.power": [(comparison.images_needed(0.03, 0.1, 0.9), POWER)],
+    "03.trainable": [(4098, dict(n_features=2048))],
+    "03.seeds": [(stats.sem(FIVE["values"]) * stats.t.ppf(0.975, 4), FIVE)],
+    "03.clean": [(0.75, CLEAN)],
 }
 WRONG = [
     ("00.majority", 42 / 156, dict(labels=LABELS), "smaller class"),
@@ -60,6 +82,20 @@ WRONG = [
     ("05.bytes", 2**21, dict(qubits=16, batch=32), "8 bytes"),
     ("05.bytes", 2**19, dict(qubits=16, batch=32), "one state"),
     ("05.bytes", 4096, dict(qubits=16, batch=32), "not n"),
+    ("01.polarity", 54 / 57, dict(confusion=RAW), "malignant is 0"),
+    ("01.polarity", 63 / 78, dict(confusion=RAW), "accuracy"),
+    ("01.opposite", 3, dict(pairs=PAIRS), "column"),
+    ("01.leak", 1 / 3, LEAK, "without a sibling"),
+    ("02.ppv", 0.8, PPV, "that is the sensitivity"),
+    ("02.ppv", 0.99894, PPV, "NPV"),
+    ("02.runs", 0.026, RUNS, "how many images"),
+    ("02.study", 0.0625, STUDY, "one-sided"),
+    ("02.power", comparison.images_needed(0.03, 0.1), POWER, "80 %"),
+    ("03.trainable", 4096, dict(n_features=2048), "biases"),
+    ("03.trainable", 2049, dict(n_features=2048), "two classes"),
+    ("03.seeds", float(np.std(FIVE["values"], ddof=1)), FIVE, "spread of single runs"),
+    ("03.seeds", 1.96 * stats.sem(FIVE["values"]), FIVE, "Student"),
+    ("03.clean", 0.5, CLEAN, "on all test images"),
 ]
 
 
