@@ -119,7 +119,7 @@ class CircuitSpec:
         parts = [f"{self.n_qubits}q{self.n_layers}l", self.encoding + (self.axis if self.encoding == "angle" else ""),
                  self.rotation, self.entangler + ("" if self.entangler == "none" else self.gate), self.observable]  # fmt: skip
         parts += ["reup"] * self.reupload + ["mirror"] * self.mirror
-        return "-".join(parts + ([f"x{self.scaling:g}"] if self.scaling != 1.0 else []))
+        return "-".join(parts + ([f"x{self.scaling!r}"] if self.scaling != 1.0 else []))
 
 
 def _rotate(qp, spec: CircuitSpec, weights) -> None:

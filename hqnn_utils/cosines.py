@@ -97,21 +97,33 @@ def sign_tables(spec: CircuitSpec, dtype: torch.dtype, device: torch.device) -> 
 def _make_tables(spec: CircuitSpec, dtype: torch.dtype, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
     """Signs s_kj for features and weights, (n_inputs, n_outputs * K) and (n_weights, n_outputs * K)."""
     per_input, per_weight = x_strings(spec)
-    owner = [q for q, strings in enumerate(per_input) for _ in strings]
     strings = np.array([m for group in per_input for m in group] + per_weight, dtype=np.int64)
     patterns = []
     for z in observable_masks(spec):
         counts = parity(strings & z) == 1  # P_j anticommutes with O
-        k = np.arange(2**spec.n_qubits, dtype=np.int64)
-        k = k[(k & (z & -z)) == 0]  # k and k XOR z flip all signs together and share one cosine: keep one of each pair
-        signs = (1 - 2 * parity(k[:, None] & strings[None, :])) * counts
-        patterns.append(np.unique(signs.astype(np.int8), axis=0))  # all patterns are equally frequent
-    size = max(len(p) for p in patterns)
-    table = np.concatenate([np.tile(p, (size // len(p), 1)) for p in patterns]).T.astype(np.float64)
-    from_inputs = np.zeros((spec.n_inputs, table.shape[1]))
-    np.add.at(from_inputs, owner, table[: len(owner)])
-    make = lambda a: torch.from_numpy(np.ascontiguousarray(a)).to(device=device, dtype=dtype)  # noqa: E731
-    return make(spec.scaling * from_inputs), make(table[len(owner) :])
+        k = _patterns_once(strings[counts])
+        patterns.append((1 - 2 * parity(k[:, None] & strings)) * counts)
+    size = max(len(p) for p in patterns)  # all patterns are equally frequent: repeat the shorter lists
+    table = np.concatenate([np.tile(p, (size // len(p), 1)) for p in patterns]).T
+    uploads = len(strings) - len(per_weight)
+    from_inputs = spec.scaling * table[:uploads].reshape(spec.n_inputs, -1, table.shape[1]).sum(axis=1)
+    return tuple(torch.from_numpy(np.ascontiguousarray(t)).to(device=device, dtype=dtype) for t in (from_inputs, table[uploads:]))
+
+
+def _patterns_once(strings: np.ndarray) -> np.ndarray:
+    """Basis states k that give each sign pattern s_kj once, by Gaussian elimination over the bits; of s and -s only one."""
+    pivots: list[int] = []
+    basis: list[int] = []
+    for mask in strings.tolist():
+        for pivot, row in zip(pivots, basis):
+            mask ^= row if mask & pivot else 0
+        if mask:
+            pivots.append(mask & -mask)
+            basis.append(mask)
+    k = np.zeros(1, dtype=np.int64)
+    for pivot in pivots:
+        k = np.concatenate([k, k | pivot])
+    return k[parity(k & strings[0]) == 0]
 
 
 _small_tables = lru_cache(maxsize=64)(_make_tables)

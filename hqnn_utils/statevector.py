@@ -1,13 +1,13 @@
-"""Floor 1: the fused engine, a batched torch simulation of a :class:`CircuitSpec` that PyTorch differentiates itself.
+"""Floor 1: the fused engine, a batched torch simulation of a :class:`CircuitSpec` that PyTorch differentiates.
 
 At these sizes a simulation costs what its number of torch calls costs, and each gate of its own would be several calls.
-So there are no gates here. Two ideas, each a few large operations:
+So there are no gates here. Three ideas, each a few large operations:
 
 1. **Mean of cosines** (angle encoding about X, RX, CNOT: the circuit of the study): see ``cosines.py``. No state at all.
-2. **Fused layers** (everything else). The first layer acts on |0...0>, so the state after it is a product state and needs no
-   matrix. In a later layer all one-qubit gates together are a Kronecker product: two matrix products on the two halves of the
-   register. CNOTs are one permutation, CZs one vector of signs, and those before the measurement cost nothing, because they
-   only permute the table of the observables. Circuits without complex numbers (RY) are computed without them.
+2. **Fused layers** (everything else). The first layer turns |0...0> into a product state, without a matrix. In a later layer
+   all one-qubit gates are a Kronecker product: one matrix product for each group of up to five qubits. CNOTs are one
+   permutation, CZs one vector of signs, and before the measurement they cost nothing: they go into the table of observables.
+3. **Undo instead of remember** (the adjoint method): the backward pass runs the circuit backwards from its last state.
 
 Qubit 0 is the most significant bit, as in PennyLane.
 """
@@ -15,7 +15,7 @@ Qubit 0 is the most significant bit, as in PennyLane.
 from __future__ import annotations
 
 import math
-from functools import lru_cache
+from functools import lru_cache, reduce
 
 import numpy as np
 import torch
@@ -24,7 +24,7 @@ from .circuits import CircuitSpec
 from .cosines import is_mean_of_cosines, mean_of_cosines, observable_masks, parity
 
 DOUBLE_UP_TO = 8  # up to this many qubits the work is done in float64, whatever the inputs are
-FULL_REGISTER = 5  # up to this many qubits a layer is one matrix, above it two
+LARGEST_GROUP = 5  # qubits whose gates become one matrix: larger means more arithmetic, smaller more calls
 
 
 def expectations(spec: CircuitSpec, inputs: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
@@ -47,179 +47,238 @@ def expectations(spec: CircuitSpec, inputs: torch.Tensor, weights: torch.Tensor)
     # Few qubits: too few terms for rounding errors to average out, and double precision costs next to nothing there.
     dtype = inputs.dtype if spec.n_qubits > DOUBLE_UP_TO else torch.float64
     x, w = inputs.to(dtype), weights.to(dtype)
-    return (mean_of_cosines if is_mean_of_cosines(spec) else _fused_layers)(spec, x, w).to(inputs.dtype)
+    if is_mean_of_cosines(spec):
+        return mean_of_cosines(spec, x, w).to(inputs.dtype)
+    psi, gates, phases, steps = _prepare(spec, x, w, to_the_end=False)
+    return _Fused.apply(psi, gates, phases, steps, _observable_table(spec, dtype, x.device)).to(inputs.dtype)
 
 
 def state(spec: CircuitSpec, inputs: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
     """The state before the measurement, (batch, 2**n), complex64 or complex128. Arguments as in :func:`expectations`."""
     _check(spec, inputs, weights)
-    psi, pending = _evolve(spec, inputs, weights)
-    for kind, value in pending:
-        psi = _entangle(psi, kind, value)
-    return torch.complex(psi, torch.zeros_like(psi)) if not psi.is_complex() else psi
+    psi = _run(*_prepare(spec, inputs, weights, to_the_end=True))
+    return psi if psi.is_complex() else psi.to(psi.dtype.to_complex())
 
 
 def _check(spec: CircuitSpec, inputs: torch.Tensor, weights: torch.Tensor) -> None:
     if inputs.ndim != 2 or inputs.shape[1] != spec.n_inputs:
         raise ValueError(f"inputs must have shape (batch, {spec.n_inputs}), got {tuple(inputs.shape)}")
     if tuple(weights.shape) not in (spec.weight_shape, (len(inputs), *spec.weight_shape)):
-        raise ValueError(f"weights must have shape {spec.weight_shape}, alone or behind a batch of {len(inputs)}, got {tuple(weights.shape)}")
+        raise ValueError(f"weights must have shape {spec.weight_shape}, alone or behind a batch of {len(inputs)}, "
+                         f"got {tuple(weights.shape)}")  # fmt: skip
     if spec.encoding == "amplitude" and bool((inputs.detach() == 0).all(dim=1).any()):
         raise ValueError("amplitude encoding cannot normalise a row of zeros: drop it or add a constant feature")
 
 
-def _fused_layers(spec: CircuitSpec, inputs: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    psi, pending = _evolve(spec, inputs, weights)
-    table = _observable_table(spec, bool(pending), inputs.dtype, inputs.device)  # only the last entangler can be pending
-    if psi.is_complex():
-        return torch.view_as_real(psi).flatten(1).square() @ table
-    return psi.square() @ table[::2]
+@lru_cache(maxsize=64)
+def _plan(spec: CircuitSpec, to_the_end: bool) -> tuple:
+    """The circuit as fused steps: ("local", (what, ...)), ("phases", None), ("entangle", pairs).
 
-
-def _evolve(spec: CircuitSpec, x: torch.Tensor, weights: torch.Tensor):
-    """State (batch, 2**n), real where the circuit is real, and the entanglers still to be applied."""
-    n = spec.n_qubits
-    real = spec.rotation == "RY" and (spec.encoding == "amplitude" or (spec.encoding == "angle" and spec.axis == "Y"))
-    gates = _rotations(spec.rotation, weights, real)  # (..., layers, n, 2, 2)
-    encode = _rotations("R" + spec.axis, spec.scaling * x, real) if spec.encoding == "angle" else None  # (batch, n, 2, 2)
-    psi, local, pending = None, None, []
+    A local step is a product of one-qubit gates on each qubit: "encode", "hadamard" or the number of a layer of rotations.
+    Entanglers that nothing follows are left to ``_observable_table``, unless the state itself is wanted.
+    """
+    steps, local = [], []
     for layer in range(spec.n_layers):
-        rotation = gates[..., layer, :, :, :]
-        if layer == 0 or spec.reupload:
-            if spec.encoding == "angle":
-                local = encode
-            elif spec.encoding == "amplitude":
-                psi = x / x.norm(dim=1, keepdim=True)
-                psi = psi if real else torch.complex(psi, torch.zeros_like(psi))
-            else:  # iqp: Hadamards, which on |0...0> give equal amplitudes, then phases
-                if psi is not None:
-                    psi = _apply_local(_flush(psi, pending), _hadamard(n, psi.dtype, psi.device))
-                psi = _iqp_phases(spec.scaling * x, psi)
-        if not spec.is_mirrored(layer):
-            local = rotation if local is None else rotation @ local
-        if local is not None:
-            psi = _product_state(local[..., 0].expand(len(x), -1, -1)) if psi is None else _apply_local(_flush(psi, pending), local)
-            local = None
-        pending += _entangler(spec, layer, x.device)
-        if spec.is_mirrored(layer):
-            psi = _apply_local(_flush(psi, pending), rotation)
-    return psi, pending
+        upload = spec.encoding if layer == 0 or spec.reupload else None
+        if upload == "iqp":
+            steps, local = [*steps, ("local", (*local, "hadamard")), ("phases", None)], []
+        local += ["encode"] * (upload == "angle") + [layer] * (not spec.is_mirrored(layer))
+        if spec.pairs(layer):
+            steps, local = [*steps, *[("local", tuple(local))] * bool(local), ("entangle", spec.pairs(layer))], []
+        local += [layer] * spec.is_mirrored(layer)
+    steps += [("local", tuple(local))] * bool(local)
+    while not to_the_end and steps[-1][0] == "entangle":
+        steps.pop()
+    return tuple(steps)
 
 
-def _rotations(name: str, angles: torch.Tensor, real: bool = False) -> torch.Tensor:
-    """One-qubit matrices (..., 2, 2) for angles (...), or (..., 3) for Rot = RZ(c) RY(b) RZ(a)."""
-    if name == "Rot":
-        a, b, c = (angles / 2).unbind(-1)
-        cos, sin, plus, minus = b.cos(), b.sin(), a + c, a - c
-        # e^{-i(a+c)/2} cos and e^{i(a-c)/2} sin. Not torch.polar: its gradient is wrong where cos or sin is negative.
-        outer = torch.complex(cos * plus.cos(), -cos * plus.sin())
-        inner = torch.complex(sin * minus.cos(), sin * minus.sin())
-        return torch.stack([outer, -inner, inner.conj(), outer.conj()], dim=-1).unflatten(-1, (2, 2))
-    cos, sin = (angles / 2).cos(), (angles / 2).sin()
-    if name == "RY":
-        matrix = torch.stack([cos, -sin, sin, cos], dim=-1).unflatten(-1, (2, 2))
-        return matrix if real else torch.complex(matrix, torch.zeros_like(matrix))
-    zero = torch.zeros_like(cos)
-    if name == "RX":
-        parts = [cos, zero, zero, cos], [zero, -sin, -sin, zero]
+def _prepare(spec: CircuitSpec, x: torch.Tensor, weights: torch.Tensor, to_the_end: bool) -> tuple:
+    """Start state (batch, 2**n), gates of the local steps (steps, [batch,] n, 2, 2), iqp phases (batch, 2**n), and the steps."""
+    n, plan = spec.n_qubits, _plan(spec, to_the_end)
+    # Only RY, CNOT and CZ have no imaginary part; real arithmetic is three to four times cheaper.
+    real = spec.rotation == "RY" and (spec.encoding == "amplitude" or (spec.encoding == "angle" and spec.axis == "Y"))
+    gates = dict(enumerate(_rotations(spec.rotation, weights, 1.0, real).unbind(-4)))
+    product, phases = lambda names, start: reduce(lambda done, name: gates[name] @ done, names, start), None
+    if spec.encoding == "amplitude":
+        psi = (x / x.norm(dim=1, keepdim=True)).to(gates[0].dtype)
+    elif spec.encoding == "angle":
+        gates["encode"] = _rotations("R" + spec.axis, x, spec.scaling, real)
+        (_, first), *plan = plan
+        psi = _product_state(product(first[1:], gates["encode"][..., :1]))
     else:
-        parts = [cos, zero, zero, cos], [-sin, zero, zero, sin]
-    return torch.complex(*(torch.stack(p, dim=-1) for p in parts)).unflatten(-1, (2, 2))
+        phases, plan = _iqp_phases(spec.scaling * x), plan[2:]
+        psi = phases * 2 ** (-n / 2)  # Hadamards on |0...0> give equal amplitudes
+        gates["hadamard"] = torch.tensor([[1, 1], [1, -1]], dtype=psi.dtype, device=x.device).expand(n, 2, 2) / math.sqrt(2)
+    local, steps = [], []
+    for kind, value in plan:
+        if kind == "local":
+            local.append(product(value[1:], gates[value[0]]))
+        steps.append(_entangler(n, spec.gate, value, x.device) if kind == "entangle" else (kind, len(local) - 1))
+    stacked = torch.stack(torch.broadcast_tensors(*local)) if local else psi.new_zeros(0, n, 2, 2)
+    return psi, stacked, phases, steps
 
 
-def _product_state(vectors: torch.Tensor) -> torch.Tensor:
-    """Kronecker product of one-qubit states, (batch, n, 2) -> (batch, 2**n)."""
-    psi = vectors[:, 0]
-    for q in range(1, vectors.shape[1]):
-        psi = (psi.unsqueeze(2) * vectors[:, q].unsqueeze(1)).flatten(1)
+def _run(psi: torch.Tensor, gates: torch.Tensor, phases: torch.Tensor | None, steps: list) -> torch.Tensor:
+    matrices = _matrices(gates)
+    for kind, value in steps:
+        psi = _step(psi, kind, value, matrices, phases)
     return psi
 
 
-def _kron(matrices: torch.Tensor) -> torch.Tensor:
-    """Kronecker product along the third last axis, (..., m, 2, 2) -> (..., 2**m, 2**m)."""
-    out = matrices[..., 0, :, :]
-    for q in range(1, matrices.shape[-3]):
-        product = out[..., :, None, :, None] * matrices[..., q, None, :, None, :]
-        out = product.flatten(-4, -3).flatten(-2, -1)
-    return out
+def _step(psi: torch.Tensor, kind: str, value, matrices: list, phases: torch.Tensor | None) -> torch.Tensor:
+    """One step on states (..., batch, 2**n)."""
+    if kind == "permute":
+        return psi.gather(-1, value[0].expand(psi.shape))
+    if kind == "sign":
+        return psi * value.to(psi.real.dtype)
+    if kind == "phases":
+        return psi * phases
+    shape, right = psi.shape, psi.shape[-1]
+    for matrix in (m[value] for m in matrices):
+        size = matrix.shape[-1]
+        right //= size
+        if right == 1:  # the last group
+            psi = psi.reshape(*shape[:-1], shape[-1] // size, size) @ matrix.mT
+        else:
+            psi = matrix.unsqueeze(-3) @ psi.reshape(*shape[:-1], shape[-1] // size // right, size, right)
+    return psi.reshape(shape)
 
 
-def _apply_local(psi: torch.Tensor, matrices: torch.Tensor) -> torch.Tensor:
-    """All one-qubit gates of a layer at once; matrices (n, 2, 2), or (batch, n, 2, 2) for one set per row."""
-    n = matrices.shape[-3]
-    if n <= FULL_REGISTER:
-        whole = _kron(matrices)
-        return psi @ whole.mT if whole.ndim == 2 else (psi.unsqueeze(1) @ whole.mT).squeeze(1)
-    half = n // 2
-    left, right = _kron(matrices[..., :half, :, :]), _kron(matrices[..., half:, :, :])
-    return (left @ (psi.unflatten(1, (2**half, -1)) @ right.mT)).flatten(1)
-
-
-class _Permute(torch.autograd.Function):
-    """psi[:, source]. PyTorch's own backward of an index adds up in single steps; for a permutation it is an index again."""
+class _Fused(torch.autograd.Function):
+    """``_run`` and the measurement, with the adjoint method (Jones and Gacon, arXiv 2009.02823) as backward pass."""
 
     @staticmethod
-    def forward(ctx, psi, source, inverse):
-        ctx.save_for_backward(source, inverse)
-        return psi.index_select(1, source)
+    def forward(ctx, psi, gates, phases, steps, table):
+        end = _run(psi, gates, phases, steps)
+        ctx.steps, ctx.table = steps, table
+        ctx.save_for_backward(psi, gates, phases, end)
+        return _measure(end, table)
 
     @staticmethod
     def backward(ctx, gradient):
-        source, inverse = ctx.saved_tensors
-        return _Permute.apply(gradient, inverse, source), None, None
+        start, gates, phases, end = ctx.saved_tensors
+        if torch.is_grad_enabled():  # a second derivative is wanted: PyTorch's own way, which remembers each step
+            values, needed = _measure(_run(start, gates, phases, ctx.steps), ctx.table), ctx.needs_input_grad[:3]
+            wanted = [t for t, need in zip((start, gates, phases), needed) if need]
+            found = iter(torch.autograd.grad(values, wanted, gradient, create_graph=True, materialize_grads=True))
+            return *(next(found) if need else None for need in needed), None, None
+        inverse = [m.mH.resolve_conj() for m in _matrices(gates)]
+        pair = torch.stack([end, end * ((2 * gradient) @ ctx.table[::2].T)])  # state and gradient go back side by side
+        transfers, to_phases = [None] * len(gates), []
+        for kind, value in reversed(ctx.steps):
+            if kind == "local":
+                transfers[value] = _transfers(*pair, gates.ndim == 5)
+            back = value[::-1] if kind == "permute" else value
+            pair = _step(pair, kind, back, inverse, phases if phases is None else phases.conj())
+            if kind == "phases":
+                to_phases.append(phases * pair[1] * pair[0].conj())
+        # Changing a gate G by dG changes the loss by Re tr(dG G^-1 T*), T* the conjugate of the transfer: the gradient is T^T G.
+        to_gates = torch.stack(transfers).mT @ gates if transfers else None
+        return pair[1], to_gates, sum(to_phases) if to_phases else None, None, None
 
 
-def _entangle(psi: torch.Tensor, kind: str, value) -> torch.Tensor:
-    return _Permute.apply(psi, *value) if kind == "permute" else psi * value.to(psi.real.dtype)
+def _measure(psi: torch.Tensor, table: torch.Tensor) -> torch.Tensor:
+    return torch.view_as_real(psi).flatten(1).square() @ table if psi.is_complex() else psi.square() @ table[::2]
 
 
-def _flush(psi: torch.Tensor, pending: list) -> torch.Tensor:
-    """Apply the entanglers that have been put off, and empty the list."""
-    for kind, value in pending:
-        psi = _entangle(psi, kind, value)
-    pending.clear()
-    return psi
+def _groups(n: int) -> list[int]:
+    """Sizes of the groups of qubits whose gates are one matrix: nearly equal."""
+    parts = math.ceil(n / LARGEST_GROUP)
+    return [n // parts + (k < n % parts) for k in range(parts)]
 
 
-def _entangler(spec: CircuitSpec, layer: int, device: torch.device) -> list:
-    return _entangler_of(spec.n_qubits, spec.gate, spec.pairs(layer), device) if spec.pairs(layer) else []
+def _matrices(gates: torch.Tensor) -> list:
+    """For each group of qubits one matrix for each local step, (steps, 2**m, 2**m) or (steps, batch, 2**m, 2**m)."""
+    return [_kron(group) for group in gates.split(_groups(gates.shape[-3]), dim=-3)]
+
+
+def _transfers(psi: torch.Tensor, gradient: torch.Tensor, per_row: bool) -> torch.Tensor:
+    """sum psi_i* gradient_j of each qubit, the others traced out; over the batch unless each row has its own gates."""
+    psi, (batch, size), found, left = psi.conj().resolve_conj(), psi.shape, [], 1
+    for m in _groups(int(math.log2(size))):
+        right = size // left >> m
+        shape = ((batch, left) if per_row else (batch * left,)) + ((2**m, right) if right > 1 else (2**m,))
+        a, b = psi.reshape(shape), gradient.reshape(shape)
+        whole = (a @ b.mT).sum(-3) if right > 1 else a.mT @ b  # the last group: one product does the sum too
+        found.append(whole.flatten(-2)[..., _trace_index(m, psi.device)].sum(-1))
+        left <<= m
+    return found[0] if len(found) == 1 else torch.cat(found, dim=-3)
+
+
+@lru_cache(maxsize=64)
+def _trace_index(m: int, device: torch.device) -> torch.Tensor:
+    """Where in a flat 2**m by 2**m matrix the entries stand that a partial trace adds up, (m, 2, 2, 2**(m-1))."""
+    q, i, j, rest = np.ogrid[:m, :2, :2, : 2 ** (m - 1)]
+    low = m - 1 - q
+    insert = lambda bit: ((rest >> low) << (low + 1)) | (bit << low) | (rest & ((1 << low) - 1))  # noqa: E731
+    return torch.from_numpy(insert(i) * 2**m + insert(j)).to(device)
+
+
+def _rotations(name: str, angles: torch.Tensor, scale: float, real: bool) -> torch.Tensor:
+    """One-qubit matrices (..., 2, 2) for scale * angles (...), or (..., 3) for Rot = RZ(c) RY(b) RZ(a): cosines, combined."""
+    combine, shift, table = _trigonometry(name, scale, real, angles.dtype, angles.device)
+    entries = torch.cos((angles if name == "Rot" else angles.unsqueeze(-1)) @ combine + shift) @ table
+    return entries.unflatten(-1, (2, 2)) if real else torch.view_as_complex(entries.unflatten(-1, (2, 2, 2)))
+
+
+@lru_cache(maxsize=64)
+def _trigonometry(name: str, scale: float, real: bool, dtype: torch.dtype, device: torch.device) -> tuple:
+    """Which waves cos(angles @ combine + shift), and which sums of them are the entries 00, 01, 10, 11 (real, imaginary)."""
+    if name == "Rot":  # 00 is cos(b/2) e^(-i(c+a)/2), 10 is sin(b/2) e^(i(c-a)/2): each a sum of two waves, by Euler's formula
+        combine = np.array([[1, 1, -1, -1], [-1, 1, 1, -1], [1, 1, 1, 1]]) / 2
+        cos, sin = np.split(np.eye(8) / 2, 2)
+        re00, im00, re10, im10 = cos[0] + cos[1], -sin[0] - sin[1], sin[2] - sin[3], cos[3] - cos[2]
+    else:
+        combine = np.array([[0.5]])
+        (cos, sin), no = np.eye(2), np.zeros(2)
+        re00, im00, re10, im10 = {"RX": (cos, no, no, -sin), "RY": (cos, no, sin, no), "RZ": (cos, -sin, no, no)}[name]
+    table = [re00, im00, -re10, im10, re10, im10, re00, -im00]  # a rotation has 11 = conj(00) and 01 = -conj(10)
+    shift = np.repeat([0, -math.pi / 2], combine.shape[1])
+    parts = scale * np.hstack([combine, combine]), shift, np.array(table[:: 2 if real else 1]).T
+    return tuple(torch.tensor(np.ascontiguousarray(part), dtype=dtype, device=device) for part in parts)
+
+
+def _product_state(vectors: torch.Tensor) -> torch.Tensor:
+    """Kronecker product of one-qubit states, (batch, n, 2, 1) -> (batch, 2**n): within the groups, then of the groups."""
+    groups = [_kron(group) for group in vectors.split(_groups(vectors.shape[1]), dim=1)]
+    return reduce(lambda a, b: (a @ b.mT).reshape(len(a), a.shape[1] * b.shape[1], 1), groups).squeeze(-1)
+
+
+def _kron(matrices: torch.Tensor) -> torch.Tensor:
+    """Kronecker product along the third last axis, (..., m, r, c) -> (..., r**m, c**m): neighbours in pairs, and again."""
+    product = lambda a, b: (a[..., :, None, :, None] * b[..., None, :, None, :]).flatten(-4, -3).flatten(-2, -1)  # noqa: E731
+    if (m := matrices.shape[-3]) == 1:
+        return matrices.squeeze(-3)
+    if m % 2:
+        return product(matrices[..., 0, :, :], _kron(matrices[..., 1:, :, :]))
+    return _kron(product(matrices[..., 0::2, :, :], matrices[..., 1::2, :, :]))
 
 
 @lru_cache(maxsize=256)
-def _entangler_of(n: int, gate: str, pairs: tuple, device: torch.device) -> list:
+def _entangler(n: int, gate: str, pairs: tuple, device: torch.device) -> tuple:
     """The two-qubit gates of a layer as one permutation (CNOT) or one vector of signs (CZ)."""
     index = np.arange(2**n)
     bit = lambda k, q: (k >> (n - 1 - q)) & 1  # noqa: E731
     if gate == "CZ":
         signs = np.prod([1 - 2 * bit(index, a) * bit(index, b) for a, b in pairs], axis=0)
-        return [("sign", torch.from_numpy(signs).to(device))]
+        return "sign", torch.from_numpy(signs).to(device)
     source = index
     for control, target in reversed(pairs):  # where the amplitude at k came from: undo the last gate first
         source = source ^ (bit(source, control) << (n - 1 - target))
-    inverse = np.argsort(source)
-    return [("permute", (torch.from_numpy(source).to(device), torch.from_numpy(inverse).to(device)))]
+    return "permute", (torch.from_numpy(source).to(device), torch.from_numpy(np.argsort(source)).to(device))
 
 
-@lru_cache(maxsize=16)
-def _hadamard(n: int, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
-    return (torch.tensor([[1, 1], [1, -1]], dtype=dtype, device=device) / math.sqrt(2)).expand(n, 2, 2)
-
-
-def _iqp_phases(x: torch.Tensor, psi: torch.Tensor | None) -> torch.Tensor:
-    """exp(-i/2 (sum x_i Z_i + sum x_i x_j Z_i Z_j)) on psi, or on equal amplitudes."""
-    n = x.shape[1]
-    i, j = np.triu_indices(n, 1)
-    phase = torch.cat([x, x[:, i] * x[:, j]], dim=1) @ _iqp_table(n, x.dtype, x.device)
-    amplitude = torch.full_like(phase, 2 ** (-n / 2)) if psi is None else torch.ones_like(phase)
-    phases = torch.polar(amplitude, phase)
-    return phases if psi is None else psi * phases
+def _iqp_phases(x: torch.Tensor) -> torch.Tensor:
+    """exp(-i/2 (sum x_i Z_i + sum x_i x_j Z_i Z_j)) for each basis state, (batch, 2**n)."""
+    i, j = np.triu_indices(x.shape[1], 1)
+    phase = torch.cat([x, x[:, i] * x[:, j]], dim=1) @ _iqp_table(x.shape[1], x.dtype, x.device)
+    return torch.polar(torch.ones_like(phase), phase)
 
 
 @lru_cache(maxsize=16)
 def _iqp_table(n: int, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
-    z = _signs(n)
-    pairs = [z[i] * z[j] for i in range(n) for j in range(i + 1, n)]
-    return torch.from_numpy(-0.5 * np.array([*z, *pairs])).to(device=device, dtype=dtype)
+    z, (i, j) = _signs(n), np.triu_indices(n, 1)
+    return torch.from_numpy(-0.5 * np.concatenate([z, z[i] * z[j]])).to(device=device, dtype=dtype)
 
 
 def _signs(n: int) -> np.ndarray:
@@ -228,15 +287,14 @@ def _signs(n: int) -> np.ndarray:
 
 
 @lru_cache(maxsize=64)
-def _observable_table(spec: CircuitSpec, folded: bool, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
-    """Eigenvalues, (2 * 2**n, n_outputs): each row twice, for real and imaginary part.
+def _observable_table(spec: CircuitSpec, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
+    """Eigenvalues, (2 * 2**n, n_outputs): each row twice, for real and imaginary part of an amplitude.
 
-    With ``folded`` for the amplitudes before the last layer's entangler: CNOTs only reorder the rows, CZs change nothing.
+    The entanglers that ``_plan`` left out are in here: CNOTs only reorder the rows, CZs change nothing.
     """
-    index = np.arange(2**spec.n_qubits)
-    table = np.array([1.0 - 2 * parity(index & z) for z in observable_masks(spec)]).T
-    if folded:
-        for kind, value in _entangler(spec, spec.n_layers - 1, torch.device("cpu")):
-            if kind == "permute":  # after it the amplitude at k is psi[source[k]]: that one gets the eigenvalue of k
-                table = table[value[1].numpy()]
+    table = np.array([1.0 - 2 * parity(np.arange(2**spec.n_qubits) & z) for z in observable_masks(spec)]).T
+    for _, pairs in reversed(_plan(spec, True)[len(_plan(spec, False)) :]):
+        kind, value = _entangler(spec.n_qubits, spec.gate, pairs, torch.device("cpu"))
+        if kind == "permute":  # after it the amplitude at k is psi[source[k]]: that one gets the eigenvalue of k
+            table = table[value[1].numpy()]
     return torch.from_numpy(np.repeat(table, 2, axis=0)).to(device=device, dtype=dtype)

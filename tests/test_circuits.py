@@ -111,7 +111,7 @@ def test_spec_is_hashable_and_labels_tell_circuits_apart():
 
     base = CircuitSpec()
     others = [dict(n_qubits=3), dict(n_layers=3), dict(encoding="iqp"), dict(axis="Y"), dict(rotation="RY"), dict(entangler="chain"),
-              dict(gate="CZ"), dict(observable="ZZ"), dict(reupload=True), dict(scaling=0.5), dict(mirror=True)]  # fmt: skip
+              dict(gate="CZ"), dict(observable="ZZ"), dict(reupload=True), dict(scaling=0.5), dict(scaling=1.0000001), dict(mirror=True)]  # fmt: skip
     assert len({f.name for f in dataclasses.fields(base)} - {k for o in others for k in o}) == 0, "every field is tried"
     specs = [base] + [dataclasses.replace(base, **o) for o in others]
     assert len(set(specs)) == len({s.label() for s in specs}) == len(specs)

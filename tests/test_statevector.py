@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hqnn_utils.circuits import ENCODINGS, ENTANGLERS, OBSERVABLES, ROTATIONS, CircuitSpec, build_qnode, init_weights
-from hqnn_utils.cosines import is_mean_of_cosines, x_strings
+from hqnn_utils.cosines import _patterns_once, is_mean_of_cosines, parity, x_strings
 from hqnn_utils.layers import QuantumLayer
 from hqnn_utils.statevector import DOUBLE_UP_TO, expectations, state
 
@@ -109,6 +109,34 @@ def test_weights_of_their_own_for_each_row(spec, batch, seed):
     together = expectations(spec, x, many)
     for row in range(batch):
         torch.testing.assert_close(together[row], expectations(spec, x[row : row + 1], many[row])[0], atol=1e-12, rtol=0)
+    cotangent = torch.randn(batch, spec.n_outputs, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+    _, to_x, to_many = ours(spec, x, many, cotangent)
+    for row in range(batch):
+        _, gx, gw = ours(spec, x[row : row + 1], many[row], cotangent[row : row + 1])
+        torch.testing.assert_close(to_x[row], gx[0], atol=1e-12, rtol=1e-12)
+        torch.testing.assert_close(to_many[row], gw, atol=1e-12, rtol=1e-12)
+
+
+@pytest.mark.parametrize("options", [dict(rotation="Rot", reupload=True), dict(encoding="iqp", rotation="RY", gate="CZ", reupload=True),
+                                     dict(rotation="RY", axis="Y", entangler="all", observable="ZZ"), dict(observable="parity")])  # fmt: skip
+def test_three_groups_of_qubits(options):
+    """11 qubits: the register is cut into three, and the middle group has neighbours on both sides."""
+    spec = CircuitSpec(n_qubits=11, n_layers=2, **options)
+    x, w, cotangent = case(spec, 2, 0)
+    for found, wanted in zip(ours(spec, x, w, cotangent), judge(spec, x, w, cotangent)):
+        torch.testing.assert_close(found, wanted, atol=1e-12, rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("options", [dict(), dict(rotation="Rot", reupload=True), dict(encoding="iqp", reupload=True), dict(encoding="amplitude"),
+                                     dict(n_qubits=9, rotation="RY", axis="Y"), dict(entangler="none", rotation="Rot")])  # fmt: skip
+def test_empty_batch_and_dtype(options, dtype):
+    spec = CircuitSpec(**options)
+    x, w, cotangent = case(spec, 0, 0, dtype)
+    out, gx, gw = ours(spec, x, w, cotangent)
+    assert out.shape == (0, spec.n_outputs) and out.dtype == gx.dtype == gw.dtype == dtype
+    assert not gw.any() and state(spec, x, w).shape == (0, 2**spec.n_qubits)
+    assert state(spec, *case(spec, 1, 0, dtype)[:2]).dtype == (torch.complex64 if dtype == torch.float32 else torch.complex128)
 
 
 def test_by_hand():
@@ -171,6 +199,13 @@ def test_sixteen_qubits_agree_between_both_routes():
     for qubit in range(16):
         sums = p.movedim(qubit + 1, -1).reshape(2, -1, 2).sum(1)
         torch.testing.assert_close(expectations(spec, x, w)[:, qubit], sums[:, 0] - sums[:, 1], atol=1e-11, rtol=0)
+
+
+def test_the_cosines_use_each_sign_pattern_once():
+    strings = np.array([0b1100, 0b0110, 0b1010, 0b0001])  # the third is the product of the first two: rank 3, 8 patterns, 4 pairs
+    k = _patterns_once(strings)
+    signs = {tuple(row) for row in (1 - 2 * parity(k[:, None] & strings)).tolist()}
+    assert len(k) == len(signs) == 4 and not signs & {tuple(-v for v in s) for s in signs}
 
 
 def test_bad_shapes_are_clear():
