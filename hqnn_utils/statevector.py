@@ -64,8 +64,7 @@ def _check(spec: CircuitSpec, inputs: torch.Tensor, weights: torch.Tensor) -> No
     if inputs.ndim != 2 or inputs.shape[1] != spec.n_inputs:
         raise ValueError(f"inputs must have shape (batch, {spec.n_inputs}), got {tuple(inputs.shape)}")
     if tuple(weights.shape) not in (spec.weight_shape, (len(inputs), *spec.weight_shape)):
-        raise ValueError(f"weights must have shape {spec.weight_shape}, alone or behind a batch of {len(inputs)}, "
-                         f"got {tuple(weights.shape)}")  # fmt: skip
+        raise ValueError(f"weights must have shape {spec.weight_shape}, alone or behind a batch of {len(inputs)}, got {tuple(weights.shape)}")
     if spec.encoding == "amplitude" and bool((inputs.detach() == 0).all(dim=1).any()):
         raise ValueError("amplitude encoding cannot normalise a row of zeros: drop it or add a constant feature")
 

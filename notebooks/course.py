@@ -112,12 +112,29 @@ def minutes(name: str) -> dict[str, str]:
 
 
 def course_table(course: dict) -> str:
-    rows = ["| notebook | question | laptop, 2 cores | before this |", "|---|---|---|---|"]
+    rows = ["| notebook | question | smoke | laptop | full | before this |", "|---|---|---|---|---|---|"]
     for e in course["notebooks"]:
         name = e["name"]
         needs = re.sub(r"\]\((\d\d_)", r"](notebooks/\1", e["needs"])  # links are written as seen from a notebook
-        rows.append(f"| [{name[:2]} {e['title']}](notebooks/{name}.ipynb) | {e['question']} | {minutes(name)['laptop']} | {needs} |")
-    return "\n".join(rows)
+        times = " | ".join(minutes(name).values())
+        rows.append(f"| [{name[:2]} {e['title']}](notebooks/{name}.ipynb) | {e['question']} | {times} | {needs} |")
+    about = "Times were measured on two cores without a GPU; the full profile wants one. Stored outputs come from the laptop profile."
+    return "\n".join([*rows, "", about])
+
+
+def bench_table() -> str:
+    """The study's circuit in the benchmark's record: milliseconds per contender and size, and how much longer than ours."""
+    path = STORED / "benchmarks" / "quantum_layer_cpu.json"
+    if not path.exists():
+        return "No record yet: `make bench` makes it."
+    record = json.loads(path.read_text())
+    timings = record["timings"]["basic"]
+    lines = ["| ms, forward + backward; (times ours) | " + " | ".join(timings) + " |", "|" + "---|" * (len(timings) + 1)]
+    for name in next(iter(timings.values())):
+        cells = [f"{c[name]['ms']:.3g} ({c[name]['ratio']:.0f})" if "ms" in c[name] else "–" for c in timings.values()]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    about = f"Columns: qubits, layers, batch. float32, {record['threads']} threads, {record['device']}, {record['date']}, medians; all contenders in one process."
+    return "\n".join([*lines, "", about])
 
 
 def score_rows(folder: Path) -> list[dict]:
@@ -187,7 +204,9 @@ def sync(check: bool = False) -> list[str]:
                 write(notebook, path)
     readme = ROOT / "README.md"
     old = readme.read_text(encoding="utf-8")
-    new = replace_between(replace_between(old, "course", course_table(course)), "results", results_table())
+    new = old
+    for name, content in (("course", course_table(course)), ("results", results_table()), ("bench", bench_table())):
+        new = replace_between(new, name, content)
     if new != old:
         stale.append("README.md")
         if not check:
