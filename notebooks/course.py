@@ -128,9 +128,10 @@ def bench_table() -> str:
     if not path.exists():
         return "No record yet: `make bench` makes it."
     record = json.loads(path.read_text())
-    timings = record["timings"]["basic"]
+    timings = dict(sorted(record["timings"]["basic"].items(), key=lambda item: [int(v) for v in item[0].split(",")]))
+    smallest = next(iter(timings.values()))
     lines = ["| ms, forward + backward; (times ours) | " + " | ".join(timings) + " |", "|" + "---|" * (len(timings) + 1)]
-    for name in next(iter(timings.values())):
+    for name in sorted(smallest, key=lambda n: smallest[n]["ms"]):
         cells = [f"{c[name]['ms']:.3g} ({c[name]['ratio']:.0f})" if "ms" in c[name] else "–" for c in timings.values()]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     about = f"Columns: qubits, layers, batch. float32, {record['threads']} threads, {record['device']}, {record['date']}, medians; all contenders in one process."
