@@ -19,7 +19,7 @@ $(STAMP): requirements.txt pyproject.toml tests/constraints.txt
 	@echo "installing into $(VENV): once, a few minutes, several GB (torch)"
 	@$(BIN)/python -m pip install --quiet --upgrade pip
 	@$(BIN)/python -m pip install --quiet -r requirements.txt -c tests/constraints.txt
-	@$(BIN)/python -m pip install --quiet --no-deps -e .
+	@$(BIN)/python -m pip install --quiet --no-deps -e . > $(VENV)/install.log 2>&1 || { cat $(VENV)/install.log; exit 1; }
 	@touch $@
 
 install: $(STAMP)  ## the environment (the other commands call this)
