@@ -52,7 +52,10 @@ def colab(tmp_path_factory):
     subprocess.run([colab_python(), "-m", "venv", str(folder / "env")], check=True)
     python = folder / "env" / "bin" / "python"
     pip(python, "install", "--quiet", "--upgrade", "pip")
-    pip(python, "install", "--quiet", "-c", str(COLAB), *[p for p in PREINSTALLED if p != "pip"])
+    # Colab's torch is a build of its own for CUDA 12; the registry's build of the same version wants CUDA 13 libraries.
+    lines = [line for line in COLAB.read_text().splitlines() if not line.startswith(("nvidia", "cuda", "triton", "cupy"))]
+    (folder / "constraints.txt").write_text("\n".join(lines))
+    pip(python, "install", "--quiet", "-c", str(folder / "constraints.txt"), *[p for p in PREINSTALLED if p != "pip"])
     yield folder, python
     shutil.rmtree(folder, ignore_errors=True)
 
