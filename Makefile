@@ -30,7 +30,7 @@ run: $(STAMP)  ## notebook 00 on the real data if it can be had: result table an
 test: $(STAMP)  ## lint, unit tests, every notebook: contract, papermill smoke, nbval
 	@$(BIN)/ruff check hqnn_utils tests notebooks
 	@$(BIN)/ruff format --check hqnn_utils tests notebooks/course.py
-	@d=$$(mktemp -d) && trap 'rm -rf "$$d"' EXIT && HQNN_PROFILE=smoke HQNN_RESULTS=$$d $(BIN)/python -m pytest tests notebooks --nbval-lax --nbval-cell-timeout=300
+	@d=$$(mktemp -d) && trap 'rm -rf "$$d"' EXIT && HQNN_PROFILE=smoke HQNN_STATIC=1 HQNN_RESULTS=$$d $(BIN)/python -m pytest tests notebooks --nbval-lax --nbval-cell-timeout=300
 
 notebooks: $(STAMP)  ## run every notebook in the laptop profile and store outputs, records and timings (NAMES="00 04")
 	@$(COURSE) execute $(NAMES)

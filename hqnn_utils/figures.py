@@ -131,15 +131,30 @@ def threshold_view(y, p, threshold: float, banner: str = "", where: str = "valid
 
 
 def explore(draw, **controls):
-    """Show ``draw(**values)`` with ipywidgets controls, or once, as a plain figure, where ``HQNN_STATIC`` is set.
+    """Show ``draw(**values)`` above ipywidgets controls and redraw on each change; without controls where ``HQNN_STATIC`` is set.
 
-    ``draw`` returns a figure; ``controls`` are ipywidgets. It is called here first, because ``interact`` would hide an
-    error inside the widget and a headless run would pass. Stored outputs are made with ``HQNN_STATIC``, so that the
-    picture is also there on a page without a kernel.
+    ``draw`` returns a figure; ``controls`` are ipywidgets. The figure is an ordinary output that is updated in place, not
+    one inside a widget as with ``ipywidgets.interact``: an error in ``draw`` stops the notebook, the picture is also there
+    on a page without a kernel, and headless clients have been seen to hang on outputs inside widgets.
     """
-    figure = draw(**{name: control.value for name, control in controls.items()})
+
+    def current():
+        return draw(**{name: control.value for name, control in controls.items()})
+
+    figure = current()
     if os.environ.get("HQNN_STATIC"):
         return figure
     import ipywidgets
+    from IPython.display import display
 
-    ipywidgets.interact(draw, **controls)
+    shown = display(figure, display_id=True)
+
+    def redraw(change):
+        new = current()
+        if shown is not None:  # None where no notebook displays anything
+            shown.update(new)
+
+    for name, control in controls.items():
+        control.description = control.description or name
+        control.observe(redraw, names="value")
+    display(ipywidgets.VBox(list(controls.values())))

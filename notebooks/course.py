@@ -237,7 +237,7 @@ def retarget(repository: str | None) -> str:
 # ---------------------------------------------------------------- running
 
 
-def run_notebook(source: Path, target: Path, profile: str, results: Path, static: bool = False, progress: bool = False):
+def run_notebook(source: Path, target: Path, profile: str, results: Path, static: bool = True, progress: bool = False):
     """Execute a notebook through papermill; returns the executed notebook and the seconds it took."""
     import papermill
 

@@ -60,7 +60,9 @@ def test_explore_runs_headless_and_does_not_hide_errors(monkeypatch):
     monkeypatch.delenv("HQNN_STATIC", raising=False)
     seen = []
     assert figures.explore(lambda t: seen.append(t), t=slider) is None
-    assert seen[0] == 0.3, "drawn once at the start"
+    assert seen == [0.3], "drawn once at the start"
+    slider.value = 0.7
+    assert seen == [0.3, 0.7], "and again when the knob turns"
     with pytest.raises(ZeroDivisionError):
         figures.explore(lambda t: 1 / 0, t=slider)
     monkeypatch.setenv("HQNN_STATIC", "1")
