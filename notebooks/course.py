@@ -260,6 +260,8 @@ def run_notebook(source: Path, target: Path, profile: str, results: Path, static
             cwd=str(HERE),
             progress_bar=progress,
             log_output=False,
+            # A hung kernel must become an error in a test run; a long cell of the full profile must not.
+            execution_timeout=300 if profile == "smoke" else None,
             extra_arguments=["--log-level=CRITICAL"],
         )
     finally:
