@@ -25,6 +25,7 @@ def draw_all(data, banner):
 
 
 def test_titles_say_phantom_exactly_when_it_is_one(medmnist_file):
+    plt.close("all")  # figures that other tests left open are not the question here
     phantom, real = load_breastmnist(source="phantom"), load_breastmnist(source=medmnist_file)
     assert all(f.get_suptitle().startswith(BANNER) for f in draw_all(phantom, phantom.banner))
     assert not any("PHANTOM" in f.get_suptitle() for f in draw_all(real, real.banner))

@@ -69,7 +69,8 @@ def test_the_literal_bootstrap_cell_installs_the_course_and_moves_nothing(colab,
     folder, python = colab
     before = installed(python)
     # An instructor's fork at a git address: this checkout, as committed.
-    address = {**course.load_course(), "repository": f"file://{course.ROOT}", "branch": "HEAD"}
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=course.ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    address = {**course.load_course(), "repository": f"file://{course.ROOT}", "branch": commit}
     cell = course.bootstrap_source(address)
     empty = folder / "empty"
     empty.mkdir()
