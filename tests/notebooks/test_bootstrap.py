@@ -19,6 +19,8 @@ COLAB = course.ROOT / "tests" / "colab-2026-08-19.txt"
 # as constraints, so that what these pull in has Colab's version too.
 PREINSTALLED = ("torch torchvision numpy pandas matplotlib seaborn scikit-learn scikit-image scipy statsmodels tqdm pillow requests networkx "
                 "autograd cachetools packaging typing_extensions tomlkit termcolor joblib PyYAML ipython ipywidgets ipykernel setuptools pip").split()  # fmt: skip
+# PennyLane 0.45 refuses Colab's newer autograd, which nothing else in the course uses: pip has to take an older one.
+MOVED_BY_PENNYLANE = {"autograd"}
 KEPT = ("torch", "torchvision", "numpy", "pandas", "matplotlib", "scikit-learn")
 
 
@@ -88,7 +90,7 @@ def test_the_literal_bootstrap_cell_installs_the_course_and_moves_nothing(colab,
     assert all(r["status"].startswith("OK") for r in rows), rows
     after = installed(python)
     moved = {name: (version, after.get(name)) for name, version in before.items() if after.get(name) != version}
-    assert moved == {}, f"the install cell changed what was there: {moved}"
+    assert set(moved) <= MOVED_BY_PENNYLANE, f"the install cell changed what was there: {moved}"
     wanted = dict(line.split("==") for line in COLAB.read_text().splitlines() if "==" in line)
     for name in KEPT:
         assert after[name].split("+")[0] == wanted[name].split("+")[0], f"{name} is not at Colab's version"
