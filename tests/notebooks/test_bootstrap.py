@@ -18,7 +18,7 @@ COLAB = course.ROOT / "tests" / "colab-2026-08-19.txt"
 # What Colab brings along and our package builds on, directly or through its own requirements. The rest of the list acts
 # as constraints, so that what these pull in has Colab's version too.
 PREINSTALLED = ("torch torchvision numpy pandas matplotlib seaborn scikit-learn scikit-image scipy statsmodels tqdm pillow requests networkx "
-                "autograd cachetools packaging typing_extensions tomlkit termcolor joblib PyYAML ipython ipywidgets ipykernel setuptools pip").split()  # fmt: skip
+                "autograd gast cachetools packaging typing_extensions tomlkit termcolor joblib PyYAML ipython ipywidgets ipykernel setuptools pip").split()  # fmt: skip
 # PennyLane 0.45 refuses Colab's newer autograd, which nothing else in the course uses: pip has to take an older one.
 MOVED_BY_PENNYLANE = {"autograd"}
 KEPT = ("torch", "torchvision", "numpy", "pandas", "matplotlib", "scikit-learn")
