@@ -14,7 +14,7 @@ FLOORS = {
     "comparison": 17,
     "layers": 20, "backbones": 21, "models": 22,
     "training": 30, "figures": 31, "circuit_figures": 32, "baselines": 33,
-    "study": 40, "checks": 41,
+    "checks": 41,
 }  # fmt: skip
 
 

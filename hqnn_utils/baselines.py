@@ -14,22 +14,17 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from .backbones import BACKBONES, FINE_TUNE, build_backbone
+from .backbones import BACKBONES, FINE_TUNE
 from .data import ImageData, load_breastmnist
-from .metrics import scores
-from .models import Classifier, build_head, count_parameters
+from .models import build_model, count_parameters
 from .records import load_record, make_record, save_record
 from .runtime import Profile, provenance
-from .training import evaluate, fit
+from .training import evaluate, fit, score_predictions
 
 
 def prediction_record(name: str, data: ImageData, probabilities: dict[str, np.ndarray], settings: dict, **more) -> dict:
     """A record from probabilities per split: for classifiers that are not torch modules. ``more`` goes to ``make_record``."""
-    found, predictions = {}, {}
-    for split, p in probabilities.items():
-        part = data.part(split)
-        found[split] = scores(part.labels, p)
-        predictions[split] = dict(ids=part.ids.tolist(), labels=part.labels.tolist(), probabilities=np.asarray(p, float).tolist())
+    found, predictions = score_predictions(data, probabilities)
     return make_record(name, settings=settings, data=data.describe(), scores=found, predictions=predictions, **more)
 
 
@@ -53,10 +48,7 @@ def train_and_record(name: str, data: ImageData, folder: str | os.PathLike, *, b
         kept = load_record(file)
         if kept["data"] == data.describe() and all(kept["settings"].get(k, ...) == v for k, v in settings.items()):
             return kept
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        body = build_backbone(backbone, 1 if data.images.ndim == 3 else 3, weights, fine_tune)
-        model = Classifier(body, build_head("linear", body.n_features))
+    model = build_model(backbone, "linear", in_channels=1 if data.images.ndim == 3 else 3, weights=weights, fine_tune=fine_tune, seed=seed)
     limited = data.limit_train(max_train, seed)
     began = time.process_time()
     fitted = fit(model, limited.tensors("train"), limited.tensors("val"), seed=seed, progress=progress, **training)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from .runtime import choose
+
 SCORES = ("accuracy", "balanced_accuracy", "sensitivity", "specificity", "precision", "f1", "auc", "brier")
 
 
@@ -159,8 +161,6 @@ def choose_threshold(y, p, rule: str = "youden", target: float | None = None) ->
     ``target`` (a fraction). Candidates are the predicted values (scikit-learn ``roc_curve``).
     """
     from sklearn.metrics import roc_curve
-
-    from .runtime import choose
 
     y, p = check_predictions(y, p)
     if len(np.unique(y)) < 2:

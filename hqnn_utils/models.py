@@ -100,8 +100,8 @@ def build_head(name: str, n_features: int, spec: CircuitSpec | None = None, engi
 
 
 def build_model(backbone: str = "small_cnn", head: str = "linear", *, in_channels: int = 1, spec: CircuitSpec | None = None,
-                engine: str = "fused", seed: int | None = None) -> Classifier:  # fmt: skip
-    """A classifier by names.
+                engine: str = "fused", weights=None, fine_tune: str = "full", seed: int | None = None) -> Classifier:  # fmt: skip
+    """A classifier by names; ``weights`` and ``fine_tune`` as in ``build_backbone``.
 
     With a ``seed`` the weights do not depend on what ran before, and the backbone starts from the same weights for
     every head: a comparison of heads is then a comparison of heads.
@@ -109,7 +109,7 @@ def build_model(backbone: str = "small_cnn", head: str = "linear", *, in_channel
     with torch.random.fork_rng(enabled=seed is not None):
         if seed is not None:
             torch.manual_seed(seed)
-        body = build_backbone(backbone, in_channels)
+        body = build_backbone(backbone, in_channels, weights, fine_tune)
         return Classifier(body, build_head(head, body.n_features, spec, engine))
 
 

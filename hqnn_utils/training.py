@@ -68,7 +68,9 @@ def fit(model: nn.Module, train: tuple, val: tuple, *, epochs: int = 40, lr: flo
         back and the checkpoint stays), or a checkpoint of other settings.
     """
     device = device or default_device()
-    settings = dict(epochs=epochs, lr=lr, batch_size=batch_size, weight_decay=weight_decay, patience=patience, balance=balance,
+    path = Path(checkpoint) if checkpoint is not None else None
+    # Only a checkpoint needs to know what it belongs to: hashing all images costs time.
+    settings = None if path is None else dict(epochs=epochs, lr=lr, batch_size=batch_size, weight_decay=weight_decay, patience=patience, balance=balance,
                     augment=augment, seed=seed, data=_digest(*train, *val), model=_architecture(model))  # fmt: skip
     _check_arguments(train, val, epochs, batch_size, balance, augment)
     (x, y), (x_val, y_val) = [(a.to(device), b.to(device)) for a, b in (train, val)]
@@ -78,7 +80,6 @@ def fit(model: nn.Module, train: tuple, val: tuple, *, epochs: int = 40, lr: flo
     class_weights = len(y) / (2 * torch.bincount(y, minlength=2)).float()
     criterion = nn.CrossEntropyLoss(weight=class_weights if balance == "loss" else None)
     result, best, start = FitResult(), copy.deepcopy(model.state_dict()), 0
-    path = Path(checkpoint) if checkpoint is not None else None
     if path is not None and path.exists():
         result, best, start = _restore(path, settings, model, optimiser, schedule, device)
     label = progress if isinstance(progress, str) else "training"
@@ -232,10 +233,14 @@ def predict_proba(model: nn.Module, x: torch.Tensor, batch_size: int = 256) -> n
 
 def evaluate(model: nn.Module, data: ImageData, splits=("val", "test"), threshold: float = 0.5) -> tuple[dict, dict]:
     """``(scores, predictions)`` per split, as ``records.make_record`` takes them. Call it once, with the chosen model."""
+    return score_predictions(data, {name: predict_proba(model, data.tensors(name)[0]) for name in splits}, threshold)
+
+
+def score_predictions(data: ImageData, probabilities: dict[str, np.ndarray], threshold: float = 0.5) -> tuple[dict, dict]:
+    """``(scores, predictions)`` per split from probabilities of malignant, from whatever classifier they come."""
     found, predictions = {}, {}
-    for name in splits:
+    for name, p in probabilities.items():
         part = data.part(name)
-        p = predict_proba(model, part.tensors()[0])
         found[name] = scores(part.labels, p, threshold)
-        predictions[name] = dict(ids=part.ids.tolist(), labels=part.labels.tolist(), probabilities=p.tolist())
+        predictions[name] = dict(ids=part.ids.tolist(), labels=part.labels.tolist(), probabilities=np.asarray(p, float).tolist())
     return found, predictions

@@ -1,4 +1,4 @@
-"""Shared by all tests: one thread layout, no network by accident, small data files."""
+"""Shared by all tests: the course tool on the path, small data files."""
 
 import sys
 from pathlib import Path
