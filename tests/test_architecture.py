@@ -11,12 +11,13 @@ import hqnn_utils
 
 PACKAGE = Path(hqnn_utils.__file__).parent
 MODULES = sorted(p for p in PACKAGE.glob("*.py") if p.stem != "__init__")
+CHECKS = sorted((PACKAGE / "checks").glob("*.py"))
 
 
 def imported_siblings(path):
     """Names of hqnn_utils modules that a file imports, anywhere in it."""
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and (node.level == 1 or (node.module or "").startswith("hqnn_utils")):
+        if isinstance(node, ast.ImportFrom) and (node.level == 1 + (path.parent != PACKAGE) or (node.module or "").startswith("hqnn_utils")):
             module = (node.module or "").removeprefix("hqnn_utils").strip(".")
             yield from [module] if module else [a.name for a in node.names if a.name in hqnn_utils.FLOORS]
 
@@ -28,6 +29,12 @@ def test_arrows_point_down(path):
         assert hqnn_utils.FLOORS[target] < hqnn_utils.FLOORS[path.stem], f"{path.stem} imports {target}, which is not below it"
 
 
+@pytest.mark.parametrize("path", CHECKS, ids=lambda p: p.stem)
+def test_arrows_of_the_exercise_checks_point_down(path):
+    for target in imported_siblings(path):
+        assert hqnn_utils.FLOORS[target] < hqnn_utils.FLOORS["checks"]
+
+
 def test_every_floor_is_reachable_by_attribute():
     for path in MODULES:
         assert getattr(hqnn_utils, path.stem).__name__ == f"hqnn_utils.{path.stem}"
@@ -35,7 +42,7 @@ def test_every_floor_is_reachable_by_attribute():
         hqnn_utils.nothing
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", MODULES + CHECKS, ids=lambda p: p.stem)
 def test_no_module_over_300_lines(path):
     assert len(path.read_text().splitlines()) <= 300
 
