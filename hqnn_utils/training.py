@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from .data import ImageData
 from .metrics import rank_auc, scores
+from .models import parameter_groups
 from .runtime import choose, default_device
 
 
@@ -45,17 +46,21 @@ AUGMENTATIONS = {"flip": flip_horizontally}
 BALANCE = ("loss", "sampler")
 
 
-def fit(model: nn.Module, train: tuple, val: tuple, *, epochs: int = 40, lr: float = 2e-3, batch_size: int = 32, weight_decay: float = 1e-4,
-        patience: int | None = 15, balance: str | None = None, augment: str | None = "flip", seed: int = 0, device: str | None = None,
-        checkpoint: str | os.PathLike | None = None, progress: bool | str = True) -> FitResult:  # fmt: skip
+def fit(model: nn.Module, train: tuple, val: tuple, *, epochs: int = 40, lr: float | dict[str, float] = 2e-3, batch_size: int = 32, weight_decay: float = 1e-4,
+        patience: int | None = 15, balance: str | None = None, augment: str | None = "flip", warmup: int = 0, seed: int = 0,
+        device: str | None = None, checkpoint: str | os.PathLike | None = None, progress: bool | str = True) -> FitResult:  # fmt: skip
     """Train ``model`` in place and leave it with the weights of the epoch that had the best validation AUC.
 
     AdamW with a cosine schedule and cross-entropy on logits. On the CPU the result depends on the arguments and the
-    initial weights only, also when the run was interrupted and resumed.
+    initial weights only, also when the run was interrupted and resumed. On CUDA the backbone runs in float16, the head in float32.
+    ``history`` holds one dict per epoch: losses, validation AUC, and the mean norm of the gradient of each part of the model.
 
     Parameters
     ----------
     train, val : ``(x, y)``; x float (N, ...) as the model takes it, y int64 (N,) of 0 and 1. See ``ImageData.tensors``.
+    lr : one learning rate, or one for each part of the model: ``{"backbone": 1e-4, "circuit": 1e-2, "head": 1e-3}``, see
+        ``models.parameter_groups``. A part that the model lacks may be named; a part that it has may not be missing.
+    warmup : for this many epochs the backbone stands still (weights and batch-norm statistics) and only the head learns.
     patience : stop after this many epochs without a better validation AUC; ``None`` never stops early.
     balance : ``"loss"`` weights the classes in the loss, ``"sampler"`` draws them equally often, ``None`` neither.
     augment : a name in ``AUGMENTATIONS`` (training batches only) or ``None``.
@@ -71,17 +76,23 @@ def fit(model: nn.Module, train: tuple, val: tuple, *, epochs: int = 40, lr: flo
     path = Path(checkpoint) if checkpoint is not None else None
     # Only a checkpoint needs to know what it belongs to: hashing all images costs time.
     settings = None if path is None else dict(epochs=epochs, lr=lr, batch_size=batch_size, weight_decay=weight_decay, patience=patience, balance=balance,
-                    augment=augment, seed=seed, data=_digest(*train, *val), model=_architecture(model))  # fmt: skip
+                    augment=augment, warmup=warmup, seed=seed, data=_digest(*train, *val), model=_architecture(model))  # fmt: skip
     _check_arguments(train, val, epochs, batch_size, balance, augment)
     (x, y), (x_val, y_val) = [(a.to(device), b.to(device)) for a, b in (train, val)]
     model.to(device)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=weight_decay)
+    groups = parameter_groups(model)
+    optimiser = torch.optim.AdamW(_with_rates(groups, lr), weight_decay=weight_decay)
+    scaler = torch.amp.GradScaler("cuda", enabled=device.startswith("cuda"))
+    if warmup and not groups.keys() > {"backbone"}:
+        raise TrainingError(
+            f"warmup={warmup} needs a backbone that can be fine-tuned and a head: this model has {', '.join(groups) or 'nothing'} to train"
+        )
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, T_max=epochs)
     class_weights = len(y) / (2 * torch.bincount(y, minlength=2)).float()
     criterion = nn.CrossEntropyLoss(weight=class_weights if balance == "loss" else None)
     result, best, start = FitResult(), copy.deepcopy(model.state_dict()), 0
     if path is not None and path.exists():
-        result, best, start = _restore(path, settings, model, optimiser, schedule, device)
+        result, best, start = _restore(path, settings, model, optimiser, schedule, scaler, device)
     label = progress if isinstance(progress, str) else "training"
     bar = tqdm(total=epochs, initial=start, desc=label, disable=progress is False, unit="epoch", mininterval=0.5,
                file=sys.stdout, ncols=110)  # fmt: skip
@@ -94,15 +105,18 @@ def fit(model: nn.Module, train: tuple, val: tuple, *, epochs: int = 40, lr: flo
             with torch.random.fork_rng(devices=[device] if device.startswith("cuda") else []):
                 torch.manual_seed(1_000_003 * seed + epoch)
                 order = _order(y, balance, class_weights)
-                loss = _train_epoch(model, x, y, order, batch_size, criterion, optimiser, augment, epoch)
+                still = epoch < warmup
+                for parameter in groups.get("backbone", ()):
+                    parameter.requires_grad_(not still)
+                loss, norms = _train_epoch(model, x, y, order, batch_size, criterion, optimiser, scaler, augment, epoch, still, groups)
             schedule.step()
             val_auc, val_loss = _validate(model, x_val, y_val)
-            result.history.append(dict(epoch=epoch + 1, loss=loss, val_loss=val_loss, val_auc=val_auc))
+            result.history.append(dict(epoch=epoch + 1, loss=loss, val_loss=val_loss, val_auc=val_auc, gradient_norm=norms))
             if result.best_epoch == 0 or val_auc > result.best_val_auc:
                 result.best_epoch, result.best_val_auc, best = epoch + 1, val_auc, copy.deepcopy(model.state_dict())
             result.seconds = spent_before + time.perf_counter() - began
             if path is not None:
-                _save(path, settings, epoch + 1, model, optimiser, schedule, result, best)
+                _save(path, settings, epoch + 1, model, optimiser, schedule, scaler, result, best)
             bar.set_postfix(loss=f"{loss:.3f}", val_auc=f"{val_auc:.3f}", best=f"{result.best_val_auc:.3f}")
             bar.update()
     except TrainingError as error:
@@ -116,9 +130,23 @@ def fit(model: nn.Module, train: tuple, val: tuple, *, epochs: int = 40, lr: flo
         raise
     finally:
         bar.close()
+        for parameter in groups.get("backbone", ()):  # an interrupt during the warm-up must not leave it frozen
+            parameter.requires_grad_(True)
     result.stopped_early = len(result.history) < epochs
     model.load_state_dict(best)
     return result
+
+
+def _with_rates(groups: dict[str, list], lr) -> list[dict]:
+    """The optimiser's groups, each with its learning rate."""
+    if not isinstance(lr, dict):
+        return [dict(params=group, lr=lr) for group in groups.values()]
+    for name in lr:
+        choose("part of the model with a learning rate", name, ("backbone", "circuit", "head"))
+    missing = groups.keys() - lr.keys()
+    if missing:
+        raise TrainingError(f"lr names no learning rate for {', '.join(sorted(missing))}: give one for each of {', '.join(groups)}, or one number")
+    return [dict(params=group, lr=lr[name]) for name, group in groups.items()]
 
 
 def _check_arguments(train, val, epochs, batch_size, balance, augment) -> None:
@@ -159,23 +187,36 @@ def _order(y, balance, class_weights) -> torch.Tensor:
     return torch.randperm(len(y))
 
 
-def _train_epoch(model, x, y, order, batch_size, criterion, optimiser, augment, epoch) -> float:
-    """One pass; returns the mean loss. A last batch of one image is left out: batch norm cannot use it."""
+def _train_epoch(model, x, y, order, batch_size, criterion, optimiser, scaler, augment, epoch, still, groups) -> tuple[float, dict]:
+    """One pass; returns the mean loss and the mean gradient norms. A last batch of one image is left out: batch norm cannot use it."""
     model.train()
-    total, seen = 0.0, 0
+    if still:
+        model.backbone.eval()
+    total, seen, norms = 0.0, 0, []
     for step, index in enumerate(order.to(x.device).split(batch_size)):
         if len(index) == 1:
             continue
         batch = AUGMENTATIONS[augment](x[index]) if augment else x[index]
-        loss = criterion(model(batch), y[index])
+        with torch.autocast("cuda", dtype=torch.float16, enabled=scaler.is_enabled()):
+            logits = model(batch)
+        loss = criterion(logits.float(), y[index])
         value = loss.item()
         if not np.isfinite(value):
             raise TrainingError(f"loss became {value} in epoch {epoch + 1}, step {step + 1}: lower lr, or look for extreme inputs.")
         optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
+        scaler.scale(loss).backward()
+        scaler.unscale_(optimiser)
+        norms.append(torch.stack([_norm(group) for group in groups.values()]))
+        scaler.step(optimiser)
+        scaler.update()
         total, seen = total + value * len(index), seen + len(index)
-    return total / seen
+    return total / seen, dict(zip(groups, torch.stack(norms).nanmean(dim=0).tolist()))
+
+
+def _norm(parameters: list[nn.Parameter]) -> torch.Tensor:
+    """Euclidean norm of the gradient of one part of the model; NaN while it stands still."""
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    return torch.nn.utils.get_total_norm(gradients) if gradients else torch.tensor(float("nan"), device=parameters[0].device)
 
 
 def _validate(model, x, y) -> tuple[float, float]:
@@ -190,16 +231,16 @@ def _out_of_patience(result: FitResult, epoch: int, patience: int | None) -> boo
     return patience is not None and result.best_epoch > 0 and epoch - result.best_epoch >= patience
 
 
-def _save(path: Path, settings, epoch, model, optimiser, schedule, result: FitResult, best) -> None:
+def _save(path: Path, settings, epoch, model, optimiser, schedule, scaler, result: FitResult, best) -> None:
     """Atomic: a reader or an interrupt finds the last checkpoint or this one, never half of one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".tmp")
     torch.save(dict(settings=settings, epoch=epoch, model=model.state_dict(), optimiser=optimiser.state_dict(),
-                    schedule=schedule.state_dict(), result=vars(result), best=best), temporary)  # fmt: skip
+                    schedule=schedule.state_dict(), scaler=scaler.state_dict(), result=vars(result), best=best), temporary)  # fmt: skip
     os.replace(temporary, path)
 
 
-def _restore(path: Path, settings, model, optimiser, schedule, device):
+def _restore(path: Path, settings, model, optimiser, schedule, scaler, device):
     try:
         kept = torch.load(path, map_location=device, weights_only=True)
         differing = {k: (kept["settings"].get(k), v) for k, v in settings.items() if kept["settings"].get(k) != v}
@@ -212,6 +253,7 @@ def _restore(path: Path, settings, model, optimiser, schedule, device):
     model.load_state_dict(kept["model"])
     optimiser.load_state_dict(kept["optimiser"])
     schedule.load_state_dict(kept["schedule"])
+    scaler.load_state_dict(kept["scaler"])
     return FitResult(**kept["result"]), kept["best"], kept["epoch"]
 
 

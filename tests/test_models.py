@@ -5,12 +5,6 @@ import torch
 
 from hqnn_utils import models
 from hqnn_utils.backbones import build_backbone
-from hqnn_utils.circuits import CircuitSpec
-from hqnn_utils.layers import QuantumLayer
-
-SPECS = [CircuitSpec(), CircuitSpec(n_layers=1), CircuitSpec(n_layers=7), CircuitSpec(rotation="Rot", entangler="strong", n_layers=3),
-         CircuitSpec(n_qubits=3, observable="ZZ"), CircuitSpec(observable="parity"), CircuitSpec(observable="Z0"),
-         CircuitSpec(n_qubits=3, encoding="amplitude"), CircuitSpec(n_qubits=1, entangler="none", n_layers=4)]  # fmt: skip
 
 
 @pytest.mark.parametrize("head", list(models.HEADS))
@@ -20,21 +14,10 @@ def test_images_to_logits_with_gradients_everywhere(head, channels):
     logits = model(torch.randn(4, channels, 28, 28))
     assert logits.shape == (4, 2)
     torch.nn.functional.cross_entropy(logits, torch.tensor([0, 1, 0, 1])).backward()
-    assert all(p.grad is not None and torch.isfinite(p.grad).all() and p.grad.abs().sum() > 0 for p in model.parameters())
-
-
-@pytest.mark.parametrize("spec", SPECS, ids=lambda s: s.label())
-def test_the_matched_layer_matches(spec):
-    """Same inputs, same outputs, same number of trainable parameters, alone and as a whole head."""
-    circuit, control = QuantumLayer(spec), models.MatchedLayer(spec)
-    assert models.count_parameters(circuit) == models.count_parameters(control) == spec.n_weights
-    x = torch.randn(5, spec.n_inputs, requires_grad=True)
-    assert control(x).shape == circuit(x).shape == (5, spec.n_outputs)
-    assert control(x).abs().max() <= 1, "bounded as an expectation value is"
-    control(x).sum().backward()
-    assert (control.weights.grad.abs() > 0).all(), "every one of the counted parameters does something"
-    dressed, matched = (models.build_head(h, 64, spec) for h in ("dressed", "matched"))
-    assert models.count_parameters(dressed) == models.count_parameters(matched)
+    for name, p in model.named_parameters():
+        assert not p.requires_grad or (torch.isfinite(p.grad).all() and p.grad.abs().sum() > 0), name
+    frozen = [name for name, p in model.named_parameters() if not p.requires_grad]
+    assert frozen == ([name for name, _ in model.named_parameters() if name.endswith((".2.weights", "core.weights"))] if "frozen" in head else [])
 
 
 def test_same_seed_same_backbone_for_every_head():
@@ -76,3 +59,29 @@ def test_unknown_names_and_misfits_are_clear():
         build_backbone(in_channels=2)
     with pytest.raises(ValueError, match="the head takes 32 features, the backbone gives 64"):
         models.Classifier(build_backbone(), models.build_head("linear", 32))
+
+
+@pytest.mark.parametrize("head", ["linear", "dressed", "matched", "study_hybrid", "study_frozen"])
+def test_parameter_groups_hold_each_trainable_parameter_once(head):
+    model = models.build_model(head=head, seed=0)
+    groups = models.parameter_groups(model)
+    ids = [id(p) for group in groups.values() for p in group]
+    assert len(ids) == len(set(ids)) and sum(p.numel() for g in groups.values() for p in g) == models.count_parameters(model)
+    assert {id(p) for p in groups["backbone"]} == {id(p) for p in model.backbone.parameters()}
+    circuit = sum(p.numel() for p in groups.get("circuit", []))
+    assert circuit == {"linear": 0, "study_frozen": 0}.get(head, 8), "2 layers of 4 angles; nothing where the circuit does not learn"
+
+
+def test_a_frozen_backbone_is_no_group():
+    model = models.build_model("small_cnn", "dressed", fine_tune="frozen", seed=0)
+    assert set(models.parameter_groups(model)) == {"circuit", "head"}
+
+
+def test_half_precision_stops_before_the_circuit():
+    """The backbone runs in bfloat16, the circuit sees float32 and so do the logits."""
+    model, seen = models.build_model(head="dressed", seed=0).eval(), []
+    model.head[2].register_forward_hook(lambda module, inputs, output: seen.append((inputs[0].dtype, output.dtype)))
+    model.backbone.register_forward_hook(lambda module, inputs, output: seen.append(output.dtype))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        logits = model(torch.randn(4, 1, 28, 28))
+    assert seen == [torch.bfloat16, (torch.float32, torch.float32)] and logits.dtype == torch.float32

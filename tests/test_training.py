@@ -192,6 +192,74 @@ def test_nan_loss_says_where_and_keeps_the_last_good_checkpoint(tmp_path):
     assert torch.load(path, weights_only=True)["epoch"] == 2
 
 
+def hybrid(seed=1):
+    data = load_breastmnist(28, source="phantom").limit_train(48)
+    return build_model(head="dressed", seed=seed), data.tensors("train"), data.tensors("val")
+
+
+def test_each_part_has_its_learning_rate():
+    """A rate of zero holds a part where it is; the others move."""
+    model, train, val = hybrid()
+    before = copy.deepcopy(model)
+    fit(model, train, val, lr={"backbone": 0.0, "circuit": 1e-2, "head": 0.0}, **{k: v for k, v in OPTIONS.items() if k != "lr"} | dict(epochs=1))
+    moved = {name for (name, p), q in zip(model.named_parameters(), before.parameters()) if not torch.equal(p, q)}
+    assert moved == {"head.2.weights"}
+    with pytest.raises(TrainingError, match="lr names no learning rate for circuit: give one for each of backbone, circuit, head"):
+        fit(model, train, val, **{**OPTIONS, "lr": {"backbone": 1e-3, "head": 1e-3}})
+    with pytest.raises(ValueError, match="unknown part of the model with a learning rate 'qubits'; known: backbone, circuit, head"):
+        fit(model, train, val, **{**OPTIONS, "lr": {"qubits": 1e-3}})
+
+
+def test_warm_up_holds_the_backbone_still(tmp_path):
+    model, train, val = hybrid()
+    before = copy.deepcopy(model.backbone.state_dict())
+    seen, path = [], tmp_path / "run.pt"
+    result = fit(model, train, val, warmup=2, **{**OPTIONS, "epochs": 2})
+    assert all(torch.equal(a, b) for a, b in zip(before.values(), model.backbone.state_dict().values())), "weights and statistics"
+    assert np.isnan(result.history[0]["gradient_norm"]["backbone"]) and result.history[0]["gradient_norm"]["circuit"] > 0
+    assert all(p.requires_grad for p in model.parameters()), "afterwards everything may learn again"
+    model.backbone.register_forward_hook(lambda module, x, y: seen.append(module.training))
+    result = fit(model, train, val, warmup=1, checkpoint=path, **{**OPTIONS, "epochs": 2})
+    assert seen[0] is False and True in seen, "batch norm learns its statistics after the warm-up only"
+    assert result.history[1]["gradient_norm"]["backbone"] > 0
+    with pytest.raises(TrainingError, match="other settings .warmup: 1 there, 0 now"):
+        fit(hybrid()[0], train, val, checkpoint=path, **{**OPTIONS, "epochs": 2})
+    with pytest.raises(TrainingError, match="warmup=1 needs a backbone that can be fine-tuned and a head"):
+        fit(net(), toy(), toy(30, 1), **OPTIONS, warmup=1)
+
+
+def test_warm_up_resumes_bit_for_bit(tmp_path):
+    """Interrupted in the first epoch after the warm-up, resumed from the checkpoint that the warm-up left."""
+    options = {**OPTIONS, "epochs": 4, "warmup": 2}
+    whole, train, val = hybrid()
+    wanted = fit(whole, train, val, **options)
+    stopped, calls = hybrid()[0], []
+
+    def stop(module, x, y):
+        if torch.is_grad_enabled():
+            calls.append(1)
+            if len(calls) == 8:  # three batches an epoch
+                raise KeyboardInterrupt
+
+    stopped.backbone.register_forward_hook(stop)
+    with pytest.raises(KeyboardInterrupt):
+        fit(stopped, train, val, checkpoint=tmp_path / "run.pt", **options)
+    assert all(p.requires_grad for p in stopped.parameters())
+    resumed = hybrid()[0]
+    found = fit(resumed, train, val, checkpoint=tmp_path / "run.pt", **options)
+    assert same(whole, resumed) and [h["val_auc"] for h in found.history] == [h["val_auc"] for h in wanted.history]
+
+
+def test_gradient_norms_are_those_of_the_gradients():
+    """One step an epoch: the norm in the history is the norm that autograd gives by hand."""
+    model, train, val = hybrid()
+    twin = copy.deepcopy(model).train()
+    result = fit(model, train, val, **{**OPTIONS, "epochs": 1, "batch_size": 64})
+    nn.functional.cross_entropy(twin(train[0]), train[1]).backward()
+    by_hand = {k: torch.cat([p.grad.flatten() for p in g]).norm().item() for k, g in training.parameter_groups(twin).items()}
+    assert result.history[0]["gradient_norm"] == pytest.approx(by_hand, rel=1e-4)
+
+
 def test_bad_arguments_are_clear():
     x, y = toy()
     for bad, message in ((dict(balance="both"), "unknown balance 'both'; known: loss, sampler"),
