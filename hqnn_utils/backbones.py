@@ -115,6 +115,11 @@ class TorchvisionBackbone(Backbone):
         if in_channels == 1:
             mean, std = mean.mean()[None], std.mean()[None]
         used = state is not None  # ((x + 1) / 2 - mean) / std, written as x * scale + shift
+        if not used:
+            # EfficientNet-B5's momentum of 0.01 suits long ImageNet training; in a few hundred steps the running statistics would lag.
+            for module in body.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.momentum = 0.1
         self.register_buffer("scale", (0.5 / std if used else torch.ones_like(std)).view(1, -1, 1, 1))
         self.register_buffer("shift", ((0.5 - mean) / std if used else torch.zeros_like(mean)).view(1, -1, 1, 1))
         self.body = body

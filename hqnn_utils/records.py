@@ -43,14 +43,14 @@ def make_record(name: str, *, settings: dict, data: dict, scores: dict, predicti
             "provenance": provenance or {}}  # fmt: skip
 
 
-def _plain(value):
-    """numpy and torch scalars and arrays as plain Python; NaN becomes null, because JSON has no NaN."""
+def plain(value):
+    """A value as JSON holds it: numpy and torch scalars and arrays as plain Python; NaN becomes null, because JSON has no NaN."""
     if isinstance(value, dict):
-        return {str(k): _plain(v) for k, v in value.items()}
+        return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value]
+        return [plain(v) for v in value]
     if hasattr(value, "tolist"):
-        return _plain(value.tolist())
+        return plain(value.tolist())
     if isinstance(value, float):
         # Seven significant digits hold all that float32 knows and keep the files small and diffs short.
         return float(f"{value:.7g}") if value == value and abs(value) != float("inf") else None
@@ -59,14 +59,16 @@ def _plain(value):
     raise RecordError(f"a record cannot hold a {type(value).__name__}: {value!r}")
 
 
-def write_json_atomically(path: str | os.PathLike, content) -> Path:
-    """Write JSON so that a reader sees the old file or the new one, never half of one."""
+def write_json_atomically(path: str | os.PathLike, content, compact: bool = False) -> Path:
+    """Write JSON so that a reader sees the old file or the new one, never half of one. ``compact``: no indentation, order kept."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            text = json.dumps(_plain(content), indent=1, sort_keys=True, allow_nan=False)
+            text = json.dumps(plain(content), indent=None if compact else 1, sort_keys=not compact, allow_nan=False)
+            if compact:  # one run a line, so that a diff shows which run changed
+                text = re.sub(r'(?<=[{}]), (?="[^"]+": \{"settings")', ",\n", text)
             # A list of numbers or words on one line: shorter files and diffs. JSON strings hold no line ends, so this is safe.
             stream.write(re.sub(r"\[[^\[\]{}]*\]", lambda m: re.sub(r"\n\s*", " ", m[0]), text) + "\n")
             stream.flush()
@@ -114,5 +116,5 @@ def load_records(folder: str | os.PathLike, pattern: str = "*.json") -> list[dic
 
 def fingerprint(record: dict) -> str:
     """SHA-256 of what two identical runs must share: everything but time and machine."""
-    stable = {k: v for k, v in _plain(record).items() if k not in VOLATILE}
+    stable = {k: v for k, v in plain(record).items() if k not in VOLATILE}
     return hashlib.sha256(json.dumps(stable, sort_keys=True).encode()).hexdigest()
