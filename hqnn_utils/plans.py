@@ -41,7 +41,35 @@ def large_64px() -> list[dict]:
                         batch_size=16, patience=None))  # fmt: skip
 
 
-PLANS = {"heads_28px": heads_28px, "large_64px": large_64px}
+def ablations_28px() -> list[dict]:
+    """Notebook 08: one thing changed at a time, on the seeds of ``heads_28px``, which holds the unchanged models."""
+    dressed = dict(head="dressed")
+    changes = [dict(head=h) for h in ("frozen", "identity", "shuffled", "study_frozen", "study_identity", "study_mlp", "study_branch", "study_cut",
+                                      "study_cut_matched", "study_shuffled")]  # fmt: skip
+    changes += [dressed | dict(spec=spec) for spec in (
+        dict(entangler="none"), *(dict(n_layers=d) for d in (1, 3, 4, 5, 6)), *(dict(n_qubits=n) for n in (2, 3, 6, 8)),
+        dict(reupload=True), dict(reupload=True, entangler="none"), dict(encoding="iqp"), dict(encoding="amplitude"),
+        dict(rotation="Rot", entangler="strong"), dict(observable="Z0"), dict(observable="parity"))]  # fmt: skip
+    changes += [dict(head="matched", spec=spec) for spec in (dict(n_layers=6), dict(n_qubits=8), dict(rotation="Rot", entangler="strong"))]
+    changes += [dressed | dict(labels="shuffled"), dict(head="linear", labels="shuffled")]
+    return by_seed([change | dict(seed=seed) for change in changes for seed in range(10)])
+
+
+def cross_validation_28px() -> list[dict]:
+    """Notebook 08: repeated stratified cross-validation over all 780 images with near-duplicates kept together."""
+    return by_seed([dict(head=head, seed=repeat, protocol=dict(kind="cross_validation", folds=5, fold=fold, seed=repeat))
+                    for repeat in range(4) for fold in range(5) for head in ("linear", "study_hybrid", "dressed", "matched")])  # fmt: skip
+
+
+def leakage_28px() -> list[dict]:
+    """Notebook 08: the study's protocol and what each of its steps adds. The official split is in ``heads_28px``."""
+    kinds = [dict(kind="grouped"), dict(kind="random"), dict(kind="augmented", by_original=True), dict(kind="augmented")]
+    return by_seed([dict(head=head, seed=seed, protocol=kind | dict(seed=seed))
+                    for seed in range(10) for kind in kinds for head in ("linear", "study_hybrid")])  # fmt: skip
+
+
+PLANS = {"heads_28px": heads_28px, "large_64px": large_64px, "ablations_28px": ablations_28px,
+         "cross_validation_28px": cross_validation_28px, "leakage_28px": leakage_28px}  # fmt: skip
 
 
 def main(arguments: list[str] | None = None) -> None:
