@@ -12,7 +12,7 @@ Y = (np.arange(90) % 3 == 0).astype(int)
 
 
 def record(head, seed, lift=1.0, labels="true", ids=IDS, **spec):
-    rng = np.random.default_rng([seed, len(head)])
+    rng = np.random.default_rng([seed, *map(ord, head)])
     p = 1 / (1 + np.exp(-(rng.normal(size=90) + lift * (2 * Y - 1))))
     part = dict(ids=ids, labels=Y.tolist(), probabilities=p.tolist())
     settings = dict(head=head, seed=seed, spec=spec, labels=labels, protocol={"kind": "official"})
