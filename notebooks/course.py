@@ -141,10 +141,10 @@ def bench_table() -> str:
 def score_rows(folder: Path) -> list[dict]:
     """One row a record with test predictions: name, data, and each score with its 95 % interval, all recomputed."""
     from hqnn_utils.metrics import intervals, scores
-    from hqnn_utils.records import load_records
+    from hqnn_utils.families import load_all
 
     rows = []
-    for record in load_records(folder):
+    for record in load_all(folder):
         test = record["predictions"]["test"]
         y, p = test["labels"], test["probabilities"]
         value, interval = scores(y, p), intervals(y, p)
