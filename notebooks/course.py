@@ -140,8 +140,8 @@ def bench_table() -> str:
 
 def score_rows(folder: Path) -> list[dict]:
     """One row a record with test predictions: name, data, and each score with its 95 % interval, all recomputed."""
-    from hqnn_utils.metrics import intervals, scores
     from hqnn_utils.families import load_all
+    from hqnn_utils.metrics import intervals, scores
 
     rows = []
     for record in load_all(folder):
