@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 
 import nbformat
@@ -168,6 +169,7 @@ def seed_rows(rows: list[dict]) -> list[dict]:
     return found
 
 
+@lru_cache  # the measured families do not change while this runs
 def results_table() -> str:
     """The measured records of notebooks 03 and 06: one row a model, with data, weights and seeds, all recomputed from predictions."""
     import numpy as np
@@ -190,6 +192,7 @@ def results_table() -> str:
     return "\n".join([*lines, "", about])
 
 
+@lru_cache
 def verdict_table() -> str:
     """The machine's verdicts on the hypotheses of ``results/plan.md``, from the measured records."""
     from hqnn_utils.verdicts import judge, measured_conditions, verdict_lines
