@@ -158,7 +158,11 @@ def test_corrected_t():
     assert ours["p_value"] == pytest.approx(2 * stats.t.sf(plain_t.statistic / factor, 7))
     assert ours["low"] < 0 < ours["high"] and plain_t.pvalue < ours["p_value"]
     assert comparison.corrected_resampled_t([0.0, 0.0, 0.0], 0.2)["p_value"] == 1.0
-    for bad in (dict(differences=[0.1], test_to_train=0.25), dict(differences=[0.1, np.nan], test_to_train=0.25), dict(differences=d, test_to_train=0.0)):
+    for bad in (
+        dict(differences=[0.1], test_to_train=0.25),
+        dict(differences=[0.1, np.nan], test_to_train=0.25),
+        dict(differences=d, test_to_train=0.0),
+    ):
         with pytest.raises(ValueError):
             comparison.corrected_resampled_t(**bad)
 
