@@ -119,8 +119,10 @@ def load_breakhis(root: str | os.PathLike = "auto", magnification: int | str = "
     chosen = [(path, name) for path, name in found if magnification in ("all", name.magnification)]
     if not chosen:
         raise DataError(f"{root} holds no images at {magnification}X; it holds " + ", ".join(f"{n} at {m}X" for m, n in there.items() if n))
+    names = [name for _, name in chosen]
+    assign_folds(np.array([n.label for n in names]), np.array([n.patient for n in names]), folds, seed)  # too few patients: say so before decoding
     images, digest = _resized(chosen, size, crop, cache, workers, progress)
-    data = _with_names([name for _, name in chosen], [path.name for path, _ in chosen], images, f"breakhis-{magnification}", "breakhis", digest)
+    data = _with_names(names, [path.name for path, _ in chosen], images, f"breakhis-{magnification}", "breakhis", digest)
     return resplit(data, split, seed, fold, folds)
 
 

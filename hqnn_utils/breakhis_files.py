@@ -6,6 +6,7 @@ Names follow the archive's own grammar: procedure, class, subtype, year, slide, 
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import re
@@ -131,7 +132,7 @@ def extract_archive(archive: str | os.PathLike, target: str | os.PathLike | None
     from tqdm import tqdm
 
     archive = Path(archive)
-    target = Path(target) if target is not None else archive.with_name(archive.name.removesuffix(".gz").removesuffix(".tar") + "-extracted")
+    target = Path(target) if target is not None else archive.with_name(archive.name.removesuffix(".tar.gz").removesuffix(".tgz") + "-extracted")
     try:
         source = dict(archive=archive.name, bytes=archive.stat().st_size)
     except OSError as error:
@@ -147,19 +148,26 @@ def extract_archive(archive: str | os.PathLike, target: str | os.PathLike | None
     written: dict[str, int] = {}
     try:
         partial.mkdir(parents=True)
-        # One pass: the archive is 4 GB, and reading its table of contents first would unpack it twice.
-        with tarfile.open(archive, "r|*") as tar, tqdm(desc=f"unpacking {archive.name}", unit="file", disable=not progress, ncols=110) as bar:
+        # One pass: the archive is 4 GB, and reading its table of contents first would unpack it twice. tarfile's own gzip reader ("r|gz") neither
+        # compares the checksum nor minds a missing end, so the gzip module reads, to its very end.
+        with (
+            gzip.open(archive) as stream,
+            tarfile.open(fileobj=stream, mode="r|") as tar,
+            tqdm(desc=f"unpacking {archive.name}", unit="file", disable=not progress, ncols=110) as bar,
+        ):
             for member in tar:
                 _check_member(archive, member)
                 if member.isreg():
                     tar.extract(member, partial, set_attrs=False, filter="data")
                     written[str(PurePosixPath(member.name))] = member.size
                     bar.update()
+            while stream.read(2**20):
+                pass
         if not written:
             raise DataError(f"{archive} holds no files: get {ARCHIVE} from {HOME}")
         (partial / MARKER).write_text(json.dumps({**source, "files": written}), encoding="utf-8")
         os.replace(partial, target)
-    except (tarfile.TarError, EOFError, zlib.error) as error:
+    except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise DataError(f"{archive} is damaged or cut short ({error}): delete it and get it again from {HOME}") from None
     except OSError as error:
         raise DataError(

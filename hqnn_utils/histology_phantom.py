@@ -29,9 +29,9 @@ def _draw_patient(rng: np.random.Generator, malignant: bool, shift: float) -> di
     stains = stain_matrix()[:2] + shift * rng.normal(0, 0.09, (2, 3))
     return dict(stains=np.abs(stains) / np.linalg.norm(stains, axis=1, keepdims=True),
                 strength=np.exp(shift * rng.normal(0, 0.30, 2)), light=1 - shift * rng.uniform(0, 0.10, 3),
-                crowding=float(np.clip(rng.normal(54 if malignant else 44, 13), 12, 100)),
-                radius=float(np.clip(rng.normal(0.034 if malignant else 0.030, 0.005), 0.018, 0.05)),
-                variety=float(np.clip(rng.normal(0.34 if malignant else 0.24, 0.08), 0.05, 0.6)),
+                crowding=float(np.clip(rng.normal(62 if malignant else 44, 11), 12, 110)),
+                radius=float(np.clip(rng.normal(0.036 if malignant else 0.030, 0.004), 0.018, 0.05)),
+                variety=float(np.clip(rng.normal(0.40 if malignant else 0.22, 0.08), 0.05, 0.6)),
                 stretch=float(np.clip(rng.normal(1.35, 0.2), 1, 2.2)), fibre=float(rng.uniform(0, np.pi)))  # fmt: skip
 
 
