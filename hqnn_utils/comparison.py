@@ -90,3 +90,112 @@ def images_needed(gain: float, discordant: float, power: float = 0.8, alpha: flo
         middle = (low + high) // 2
         low, high = (low, middle) if mcnemar_power(middle, gain, discordant, alpha) >= power else (middle, high)
     return high
+
+
+def two_level_bootstrap(y, p_a, p_b, *, score: str = "auc", n_resamples: int = 10_000, seed: int = 0, threshold: float = 0.5) -> dict[str, float]:
+    """Mean difference a - b of two models trained with the same seeds and tested on the same images, with both kinds of luck.
+
+    Each resample draws seeds with replacement and, within each class, images with replacement, the same for both models.
+
+    Parameters
+    ----------
+    y : (N,) labels 0 or 1. p_a, p_b : (seeds, N) probabilities of 1, one row a seed.
+    score : ``"auc"`` or ``"accuracy"`` (at ``threshold``).
+
+    Returns
+    -------
+    ``difference``; ``low`` and ``high`` (95 % percentile interval); ``low90`` and ``high90`` (90 %, for equivalence);
+    ``error``, the standard deviation over resamples; ``p_value``, two-sided: twice the smaller share of resamples on one side of 0,
+    counted with one more resample on each side so that it is never 0.
+    """
+    from .metrics import check_predictions
+    from .runtime import choose
+
+    choose("score", score, ("auc", "accuracy"))
+    p_a, p_b = np.atleast_2d(np.asarray(p_a, float)), np.atleast_2d(np.asarray(p_b, float))
+    if p_a.shape != p_b.shape:
+        raise ValueError(f"both models need the same seeds and images, got {p_a.shape} and {p_b.shape}")
+    y, _ = check_predictions(y, p_a[0])
+    for row in (*p_a, *p_b):
+        check_predictions(y, row)
+    ones, zeros, rng = np.flatnonzero(y == 1), np.flatnonzero(y == 0), np.random.default_rng(seed)
+    if len(ones) == 0 or len(zeros) == 0:
+        raise ValueError("need images of both classes")
+
+    def draw(n: int) -> np.ndarray:  # how often each of n was drawn, as shares
+        return rng.multinomial(n, np.full(n, 1 / n), size=n_resamples) / n
+
+    seeds, positive, negative = draw(len(p_a)), draw(len(ones)), draw(len(zeros))
+    if score == "auc":  # an AUC is the share of pairs in the right order, so a resample only changes the weights of the pairs
+        gain = _pairs(p_a, ones, zeros) - _pairs(p_b, ones, zeros)
+        found = np.zeros(n_resamples)
+        for number, table in enumerate(gain):
+            found += seeds[:, number] * np.einsum("ri,ri->r", positive @ table, negative)
+        difference = gain.mean()
+    else:
+        right = ((p_a >= threshold) == y).astype(float) - ((p_b >= threshold) == y)
+        by_class = [np.einsum("rs,si,ri->r", seeds, right[:, index], share) for index, share in ((ones, positive), (zeros, negative))]
+        found = (len(ones) * by_class[0] + len(zeros) * by_class[1]) / len(y)
+        difference = right.mean()
+    low, low90, high90, high = np.quantile(found, [0.025, 0.05, 0.95, 0.975])
+    below, above = (found <= 0).sum() + 1, (found >= 0).sum() + 1
+    return {"difference": float(difference), "low": float(low), "high": float(high), "low90": float(low90), "high90": float(high90),
+            "error": float(found.std(ddof=1)), "p_value": float(min(1.0, 2 * min(below, above) / (n_resamples + 1)))}  # fmt: skip
+
+
+def _pairs(p: np.ndarray, ones: np.ndarray, zeros: np.ndarray) -> np.ndarray:
+    """(seeds, positives, negatives): 1 where the positive has the higher probability, 1/2 for a tie, else 0."""
+    a, b = p[:, ones, None], p[:, None, zeros]
+    return (a > b) + 0.5 * (a == b)
+
+
+def corrected_resampled_t(differences, test_share: float) -> dict[str, float]:
+    """t-test on fold differences of a repeated cross-validation, corrected for the overlap of training sets.
+
+    The variance of the mean is s^2 (1 / n + test / train) instead of s^2 / n (Nadeau and Bengio, doi 10.1023/A:1024068626366).
+
+    Parameters
+    ----------
+    differences : one per fold and repetition. test_share : share of images in a fold's test part, e.g. 0.2.
+    """
+    from scipy import stats
+
+    d = np.asarray(differences, float)
+    if d.ndim != 1 or len(d) < 2 or not np.isfinite(d).all():
+        raise ValueError("need two or more finite differences, one per fold")
+    if not 0 < test_share < 1:
+        raise ValueError(f"test_share must lie between 0 and 1, got {test_share}")
+    error = float(np.sqrt(d.var(ddof=1) * (1 / len(d) + test_share / (1 - test_share))))
+    mean, half = float(d.mean()), float(stats.t.ppf(0.975, len(d) - 1)) * error
+    p_value = float(2 * stats.t.sf(abs(mean) / error, len(d) - 1)) if error > 0 else float(mean == 0)
+    return {"difference": mean, "low": mean - half, "high": mean + half, "error": error, "p_value": p_value}
+
+
+def detectable_difference(error: float, power: float = 0.8, alpha: float = 0.05) -> float:
+    """Smallest true difference that a two-sided test with this standard error notices with the given power (normal approximation)."""
+    from scipy.stats import norm
+
+    if not error >= 0 or not 0 < power < 1 or not 0 < alpha < 1:
+        raise ValueError(f"need error >= 0, power and alpha between 0 and 1, got {error}, {power}, {alpha}")
+    return float((norm.ppf(1 - alpha / 2) + norm.ppf(power)) * error)
+
+
+def power_for(difference: float, error: float, alpha: float = 0.05) -> float:
+    """Power of a two-sided test with this standard error against a true difference (normal approximation)."""
+    from scipy.stats import norm
+
+    if not error > 0:
+        raise ValueError(f"need a standard error above 0, got {error}")
+    edge = norm.ppf(1 - alpha / 2)
+    return float(norm.sf(edge - difference / error) + norm.cdf(-edge - difference / error))
+
+
+def verdict(difference: float, low90: float, high90: float, p_adjusted: float, margin: float = 0.02, alpha: float = 0.05) -> str:
+    """``"supported"``, ``"refuted"`` or ``"undecided"`` for the claim "a is better than b", by rules stated beforehand.
+
+    Supported: significant and a ahead. Refuted: significant and b ahead, or equivalent, the 90 % interval inside ``margin`` (two
+    one-sided tests at 0.05). Undecided: anything else.
+    """
+    if p_adjusted <= alpha:
+        return "supported" if difference > 0 else "refuted"
+    return "refuted" if -margin < low90 and high90 < margin else "undecided"

@@ -82,6 +82,21 @@ class IdentityCore(nn.Module):
         return read_out(self.spec, x / math.pi)
 
 
+class ShuffledCore(nn.Module):
+    """A circuit that gets the angles of another image: in training a new permutation each batch, afterwards always the same one.
+
+    Its outputs have the right distribution and no information about their image. A head that does as well with it does not use its circuit.
+    """
+
+    def __init__(self, spec: CircuitSpec, engine: str):
+        super().__init__()
+        self.circuit = QuantumLayer(spec, engine)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        fixed = None if self.training else torch.Generator().manual_seed(0)
+        return self.circuit(x[torch.randperm(len(x), generator=fixed).to(x.device)])
+
+
 def _circuit(spec: CircuitSpec, engine: str) -> nn.Module:
     return QuantumLayer(spec, engine)
 
@@ -104,8 +119,12 @@ def _identity(spec: CircuitSpec, engine: str) -> nn.Module:
     return IdentityCore(spec)
 
 
+def _shuffled(spec: CircuitSpec, engine: str) -> nn.Module:
+    return ShuffledCore(spec, engine)
+
+
 # What may stand in the circuit's place: (spec, engine) -> module from spec.n_inputs to spec.n_outputs.
-CORES = {"circuit": _circuit, "frozen": _frozen, "matched": _matched, "mlp": _mlp, "identity": _identity}
+CORES = {"circuit": _circuit, "frozen": _frozen, "matched": _matched, "mlp": _mlp, "identity": _identity, "shuffled": _shuffled}
 
 
 class StudyHead(nn.Module):
@@ -155,11 +174,13 @@ HEADS = {
     "mlp": (_dressed_shape, "mlp"),
     "frozen": (_dressed_shape, "frozen"),
     "identity": (_dressed_shape, "identity"),
+    "shuffled": (_dressed_shape, "shuffled"),
     "study_hybrid": (_study_shape, "circuit"),
     "study_matched": (_study_shape, "matched"),
     "study_mlp": (_study_shape, "mlp"),
     "study_frozen": (_study_shape, "frozen"),
     "study_identity": (_study_shape, "identity"),
+    "study_shuffled": (_study_shape, "shuffled"),
     "study_branch": (_study_shape, None),
     "study_cut": (_study_cut_shape, "circuit"),
     "study_cut_matched": (_study_cut_shape, "matched"),

@@ -6,10 +6,11 @@ What is here is data, not code: each family can be made anew, or continued, with
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
 from .families import measured_dir
-from .runtime import choose, data_dir
+from .runtime import choose, data_dir, results_dir
 from .settings import grid
 from .study import run_study
 
@@ -41,18 +42,67 @@ def large_64px() -> list[dict]:
                         batch_size=16, patience=None))  # fmt: skip
 
 
-PLANS = {"heads_28px": heads_28px, "large_64px": large_64px}
+def ablations_28px() -> list[dict]:
+    """Notebook 08: one thing changed at a time, on the seeds of ``heads_28px``, which holds the unchanged models."""
+    dressed = dict(head="dressed")
+    changes = [dict(head=h) for h in ("frozen", "identity", "shuffled", "study_frozen", "study_identity", "study_mlp", "study_branch", "study_cut",
+                                      "study_cut_matched", "study_shuffled")]  # fmt: skip
+    changes += [dressed | dict(spec=spec) for spec in (
+        dict(entangler="none"), *(dict(n_layers=d) for d in (1, 3, 4, 5, 6)), *(dict(n_qubits=n) for n in (2, 3, 6, 8)),
+        dict(reupload=True), dict(reupload=True, entangler="none"), dict(encoding="iqp"), dict(encoding="amplitude"),
+        dict(rotation="Rot", entangler="strong"), dict(observable="Z0"), dict(observable="parity"))]  # fmt: skip
+    changes += [dict(head="matched", spec=spec) for spec in (dict(n_layers=6), dict(n_qubits=8), dict(rotation="Rot", entangler="strong"))]
+    changes += [dressed | dict(labels="shuffled"), dict(head="linear", labels="shuffled")]
+    return by_seed([change | dict(seed=seed) for change in changes for seed in range(10)])
+
+
+def cross_validation_28px() -> list[dict]:
+    """Notebook 08: repeated stratified cross-validation over all 780 images with near-duplicates kept together."""
+    return by_seed([dict(head=head, seed=repeat, protocol=dict(kind="cross_validation", folds=5, fold=fold, seed=repeat))
+                    for repeat in range(4) for fold in range(5) for head in ("linear", "study_hybrid", "dressed", "matched")])  # fmt: skip
+
+
+def leakage_28px() -> list[dict]:
+    """Notebook 08: the study's protocol and what each of its steps adds. The official split is in ``heads_28px``."""
+    kinds = [dict(kind="grouped"), dict(kind="random"), dict(kind="augmented", by_original=True), dict(kind="augmented")]
+    return by_seed([dict(head=head, seed=seed, protocol=kind | dict(seed=seed))
+                    for seed in range(10) for kind in kinds for head in ("linear", "study_hybrid")])  # fmt: skip
+
+
+def baselines() -> list[dict]:
+    """Notebook 03: the small CNN with two convolutions a block, and both small CNNs at 64 px with as many epochs as the large ones."""
+    return by_seed(grid(backbone="small_cnn_6", seed=range(10))
+                   + grid(backbone=["small_cnn", "small_cnn_6"], seed=range(3), size=64, source=source_of(64), epochs=8, patience=None))  # fmt: skip
+
+
+def reach_28px() -> list[dict]:
+    """Notebook 06: how far this size of network goes with two views of each test image, for the hybrid and both its controls alike."""
+    return by_seed(grid(backbone="small_cnn_6", head=["linear", "study_hybrid", "study_matched"], test_flips=True, seed=range(10)))
+
+
+PLANS = {"baselines": baselines, "reach_28px": reach_28px, "heads_28px": heads_28px, "large_64px": large_64px, "ablations_28px": ablations_28px,
+         "cross_validation_28px": cross_validation_28px, "leakage_28px": leakage_28px}  # fmt: skip
+
+
+def read_table(path: Path) -> list[dict]:
+    """A table from JSON: a list of settings, or one object of lists as for ``grid``."""
+    table = json.loads(path.read_text(encoding="utf-8"))
+    return grid(**table) if isinstance(table, dict) else table
 
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m hqnn_utils.plans", description=__doc__.splitlines()[0])
-    parser.add_argument("name", choices=list(PLANS))
-    parser.add_argument("--folder", type=Path, default=None, help="default: where the course keeps its measured records")
+    parser.add_argument("plan", help=f"one of {', '.join(PLANS)}, or a JSON file with a table of your own")
+    parser.add_argument("--folder", type=Path, default=None, help="default: my_results; the course's own folder of measured records for --store")
+    parser.add_argument("--store", action="store_true", help="write into the records that the course is shipped with (maintainers)")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--threads", type=int)
+    parser.add_argument("--checkpoints", action="store_true")
     given = parser.parse_args(arguments)
-    table = PLANS[choose("plan", given.name, PLANS)]()
-    done = run_study(table, given.folder or measured_dir(), family=given.name, workers=given.workers, threads=given.threads)
+    path = Path(given.plan)
+    table = read_table(path) if path.suffix == ".json" else PLANS[choose("plan", given.plan, PLANS)]()
+    folder = given.folder or (measured_dir() if given.store else results_dir("plans"))
+    done = run_study(table, folder, family=path.stem, workers=given.workers, threads=given.threads, checkpoints=given.checkpoints)
     print(done)
     if done.failures:
         raise SystemExit(1)

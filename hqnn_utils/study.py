@@ -1,13 +1,11 @@
 """Floor 3: a table of settings in, one record a run out. Locally, in several processes, or on a cluster; the call stays the same.
 
 Runs that have a record are skipped. A run that fails, or whose process dies, is listed and stops no other. Records are kept the moment
-they arrive, so an interrupted study goes on where it stopped. ``python -m hqnn_utils.study table.json folder`` does the same.
+they arrive, so an interrupted study goes on where it stopped. ``hqnn_utils.plans`` has the same as a command.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import sys
 import time
@@ -29,7 +27,7 @@ from .models import build_head, build_model, count_parameters
 from .protocols import apply_protocol, shuffle_labels
 from .records import load_record, make_record, plain, save_record
 from .runtime import choose, provenance
-from .settings import TRAINING, StudyError, complete, grid, stored
+from .settings import TRAINING, StudyError, complete, stored
 from .training import fit, predict_proba, score_predictions
 
 
@@ -97,6 +95,32 @@ def run_setting(full: dict, data: ImageData | None = None, checkpoint: str | os.
     return make_record(full["name"], settings=stored(full), data=whole.describe(), scores=found, predictions=predictions, history=fitted.history,
                        timing=dict(fit_seconds=fitted.seconds, cpu_seconds=used, seconds=time.perf_counter() - began, threads=torch.get_num_threads()),
                        provenance=provenance())  # fmt: skip
+
+
+def train_and_record(name: str, data: ImageData, folder: str | os.PathLike, *, progress: bool | str = False, **setting) -> dict:
+    """One run for a notebook: the record of this setting from ``folder`` if it is there, else trained, tested once and kept.
+
+    ``setting`` as in ``DEFAULTS``. A record of the same name but other settings or data is made anew: in a notebook one tries things out.
+    """
+    full, file = with_data(complete({**setting, "name": name}), data), Path(folder) / f"{name}.json"
+    if file.exists():
+        kept = load_record(file)
+        if kept["data"] == plain(data.describe()) and kept["settings"] == stored(full):
+            return kept
+    record = run_setting(full, data, progress=progress)
+    save_record(record, folder)
+    return record
+
+
+def prediction_record(name: str, data: ImageData, probabilities: dict[str, np.ndarray], settings: dict, **more) -> dict:
+    """A record from probabilities per split: for classifiers that are not torch modules. ``more`` goes to ``make_record``."""
+    found, predictions = score_predictions(data, probabilities)
+    return make_record(name, settings=settings, data=data.describe(), scores=found, predictions=predictions, **more)
+
+
+def with_data(full: dict, data: ImageData | None) -> dict:
+    """The setting of a run on images that were handed over: source and size are theirs."""
+    return full if data is None else {**full, "source": data.source, "size": data.size}
 
 
 def _task(full: dict, data: ImageData | None, threads: int | None, checkpoint: Path | None, progress: bool | str) -> dict:
@@ -181,7 +205,7 @@ def run_study(table: list[dict], folder: str | os.PathLike, *, family: str | Non
     StudyError : unknown key, two settings of one name, a record of other settings or other data, no cluster. Nothing has been trained then.
     """
     choose("backend", backend, (None, "dask"))
-    began, fulls, store = time.perf_counter(), [complete(s) for s in table], _Store(folder, family)
+    began, fulls, store = time.perf_counter(), [with_data(complete(s), data) for s in table], _Store(folder, family)
     todo, failures = _pending(fulls, store, data), []
     skipped = len(fulls) - len(todo)
     if backend == "dask":
@@ -252,24 +276,3 @@ def _alone(call: tuple, backend: str | None) -> dict:
         first = (str(error).splitlines() or [""])[0][:200]
         reason = f"its worker process died, out of memory or killed from outside ({type(error).__name__}: {first})"
         return {"name": call[0]["name"], "error": reason, "where": "worker"}
-
-
-def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m hqnn_utils.study", description=__doc__.splitlines()[0])
-    parser.add_argument("table", type=Path, help="JSON: a list of settings, or one object of lists as for grid()")
-    parser.add_argument("folder", type=Path, help="where the records go")
-    parser.add_argument("--family", help="write one compact file of this name instead of one file a run")
-    parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--threads", type=int)
-    parser.add_argument("--checkpoints", action="store_true")
-    given = parser.parse_args(arguments)
-    table = json.loads(given.table.read_text(encoding="utf-8"))
-    table = grid(**table) if isinstance(table, dict) else table
-    done = run_study(table, given.folder, family=given.family, workers=given.workers, threads=given.threads, checkpoints=given.checkpoints)
-    print(done)
-    if done.failures:
-        raise SystemExit(1)
-
-
-if __name__ == "__main__":
-    main()

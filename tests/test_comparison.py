@@ -90,3 +90,102 @@ def test_bad_size_arguments():
         comparison.images_needed(0.0, 0.1)
     with pytest.raises(ValueError, match="the gain 0.0005 is too small"):
         comparison.images_needed(0.0005, 0.5)
+
+
+def two_models(n_seeds=4, n=60, gap=0.3, seed=0):
+    rng = np.random.default_rng(seed)
+    y = (np.arange(n) % 3 == 0).astype(int)
+    latent = rng.normal(size=(1, n)) + 1.2 * y
+    a, b = (1 / (1 + np.exp(-(latent + shift * y + 0.5 * rng.normal(size=(n_seeds, n))))) for shift in (gap, 0.0))
+    return y, a, b
+
+
+@pytest.mark.parametrize("score", ["auc", "accuracy"])
+def test_two_level_difference_is_scikit_learns(score):
+    from sklearn.metrics import accuracy_score, roc_auc_score
+
+    y, a, b = two_models()
+    judge = roc_auc_score if score == "auc" else (lambda t, p: accuracy_score(t, p >= 0.5))
+    wanted = np.mean([judge(y, i) - judge(y, j) for i, j in zip(a, b)])
+    assert comparison.two_level_bootstrap(y, a, b, score=score, n_resamples=50)["difference"] == pytest.approx(wanted, abs=1e-12)
+
+
+def test_two_level_bootstrap_against_drawing_by_hand():
+    """The same scheme with explicit copies of images and seeds and scikit-learn's AUC: same spread and quantiles."""
+    from sklearn.metrics import roc_auc_score
+
+    y, a, b = two_models()
+    a[:, ::7] = a[:, :1]  # ties
+    rng, found = np.random.default_rng(5), []
+    for _ in range(300):
+        index = np.concatenate([rng.choice(np.flatnonzero(y == c), (y == c).sum()) for c in (0, 1)])
+        seeds = rng.integers(0, len(a), len(a))
+        found.append(np.mean([roc_auc_score(y[index], a[s, index]) - roc_auc_score(y[index], b[s, index]) for s in seeds]))
+    ours = comparison.two_level_bootstrap(y, a, b, n_resamples=20_000)
+    assert ours["error"] == pytest.approx(np.std(found), rel=0.15)
+    assert [ours["low"], ours["high"]] == pytest.approx(np.quantile(found, [0.025, 0.975]), abs=0.02)
+    assert ours["low"] < ours["low90"] < ours["difference"] < ours["high90"] < ours["high"]
+
+
+def test_two_level_with_one_seed_is_the_image_bootstrap():
+    from hqnn_utils.metrics import auc_difference
+
+    y, a, b = two_models(n_seeds=1)
+    ours, images = comparison.two_level_bootstrap(y, a, b), auc_difference(y, a[0], b[0], n_resamples=10_000)
+    assert ours["low"] == pytest.approx(images["low"], abs=0.01) and ours["high"] == pytest.approx(images["high"], abs=0.01)
+
+
+def test_two_level_p_values():
+    y, a, b = two_models(n_seeds=10, n=300, gap=2.0)
+    assert comparison.two_level_bootstrap(y, a, b)["p_value"] < 0.001
+    assert comparison.two_level_bootstrap(y, a, a)["p_value"] == 1.0
+    swapped = comparison.two_level_bootstrap(y, b, a)
+    assert swapped["difference"] == pytest.approx(-comparison.two_level_bootstrap(y, a, b)["difference"]) and swapped["p_value"] < 0.001
+
+
+def test_two_level_false_alarms():
+    """Two models that differ by luck only: about one interval in twenty excludes 0 (bootstrap at small n is a little liberal)."""
+    alarms = [comparison.two_level_bootstrap(*two_models(gap=0.0, n=156, n_seeds=10, seed=s), n_resamples=400)["p_value"] <= 0.05 for s in range(200)]
+    assert np.mean(alarms) < 0.12
+
+
+def test_corrected_t():
+    d = np.array([0.03, 0.01, -0.02, 0.04, 0.02, 0.0, 0.05, 0.01])
+    ours, plain_t = comparison.corrected_resampled_t(d, 0.2), stats.ttest_1samp(d, 0)
+    assert ours["difference"] == pytest.approx(d.mean())
+    factor = np.sqrt((1 / 8 + 0.25) / (1 / 8))
+    assert ours["error"] == pytest.approx(stats.sem(d) * factor)
+    assert ours["p_value"] == pytest.approx(2 * stats.t.sf(plain_t.statistic / factor, 7))
+    assert ours["low"] < 0 < ours["high"] and plain_t.pvalue < ours["p_value"]
+    assert comparison.corrected_resampled_t([0.0, 0.0, 0.0], 0.2)["p_value"] == 1.0
+    for bad in (dict(differences=[0.1], test_share=0.2), dict(differences=[0.1, np.nan], test_share=0.2), dict(differences=d, test_share=1.0)):
+        with pytest.raises(ValueError):
+            comparison.corrected_resampled_t(**bad)
+
+
+@pytest.mark.parametrize("power", [0.5, 0.8, 0.95])
+def test_detectable_difference_and_power_are_inverse(power):
+    from statsmodels.stats.power import NormalIndPower
+
+    found = comparison.detectable_difference(0.01, power)
+    assert comparison.power_for(found, 0.01) == pytest.approx(power, abs=0.001)
+    judge = NormalIndPower(ddof=0).power(found / 0.01, nobs1=1, alpha=0.05, ratio=0)  # ratio 0: one sample
+    assert comparison.power_for(found, 0.01) == pytest.approx(judge, abs=1e-6)
+
+
+def test_verdicts_follow_the_rules():
+    assert comparison.verdict(0.03, 0.01, 0.05, 0.01) == "supported"
+    assert comparison.verdict(-0.03, -0.05, -0.01, 0.01) == "refuted"
+    assert comparison.verdict(0.001, -0.012, 0.015, 0.9) == "refuted", "equivalent within two points"
+    assert comparison.verdict(0.01, -0.012, 0.035, 0.3) == "undecided"
+    assert comparison.verdict(0.01, 0.001, 0.019, 0.04) == "supported", "significance goes first"
+
+
+def test_two_level_bad_input():
+    y, a, b = two_models()
+    with pytest.raises(ValueError, match="same seeds and images"):
+        comparison.two_level_bootstrap(y, a, b[:2])
+    with pytest.raises(ValueError, match="both classes"):
+        comparison.two_level_bootstrap(np.zeros(60, int), a, b)
+    with pytest.raises(ValueError, match="unknown score 'f1'"):
+        comparison.two_level_bootstrap(y, a, b, score="f1")

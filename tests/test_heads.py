@@ -74,6 +74,17 @@ def test_identity_is_tanh_and_nothing_else():
         heads.IdentityCore(CircuitSpec(encoding="amplitude"))
 
 
+def test_a_shuffled_core_sees_other_images():
+    """Same outputs as the circuit's, in another order: nothing about the image itself gets through."""
+    core, x = heads.ShuffledCore(CircuitSpec(), "fused").eval(), torch.randn(40, 4)
+    with torch.no_grad():
+        wanted, found = core.circuit(x), core(x)
+        assert torch.equal(found, core(x)) and not torch.allclose(found, wanted)
+        assert torch.allclose(found.sort(dim=0).values, wanted.sort(dim=0).values)
+        core.train()
+        assert not torch.equal(core(x), core(x)), "a new permutation each batch"
+
+
 def test_a_circuit_that_wants_more_than_the_projector_gives():
     with pytest.raises(ValueError, match="wants 8 inputs, the projector gives 4: set n_angles=8"):
         heads.build_head("study_hybrid", 64, CircuitSpec(n_qubits=8), n_angles=4)

@@ -4,12 +4,14 @@ import json
 import os
 import signal
 
+import numpy as np
 import pytest
 import torch
 
 from hqnn_utils import study
 from hqnn_utils.data import load_breastmnist
-from hqnn_utils.records import RecordError, fingerprint
+from hqnn_utils.metrics import scores
+from hqnn_utils.records import RecordError, fingerprint, load_records
 from hqnn_utils.settings import DEFAULTS, StudyError, complete, grid
 from hqnn_utils.study import run_study
 
@@ -191,10 +193,39 @@ def test_threads_are_put_back(tmp_path):
     assert torch.get_num_threads() == before
 
 
-def test_the_command_line(tmp_path, capsys):
-    (tmp_path / "table.json").write_text(json.dumps({**QUICK, "head": ["linear", "matched"]}))
-    study.main([str(tmp_path / "table.json"), str(tmp_path / "out"), "--family", "two"])
-    assert "2 records" in capsys.readouterr().out and [p.name for p in (tmp_path / "out").iterdir()] == ["two.json"]
-    (tmp_path / "bad.json").write_text(json.dumps([{**QUICK, "lr": 1e9, "epochs": 3}]))
-    with pytest.raises(SystemExit):
-        study.main([str(tmp_path / "bad.json"), str(tmp_path / "out")])
+@pytest.fixture(scope="module")
+def data():
+    return load_breastmnist(16, "phantom").limit_train(48)
+
+
+def run(data, folder, **more):
+    return study.train_and_record("one", data, folder, **{"epochs": 1, "seed": 1, "batch_size": 16, **more})
+
+
+def test_a_record_holds_settings_and_recomputable_scores(data, tmp_path):
+    record = run(data, tmp_path)
+    assert record["settings"] | dict(backbone="small_cnn", seed=1, epochs=1, source="phantom", size=16, head="linear") == record["settings"]
+    test = record["predictions"]["test"]
+    assert scores(test["labels"], test["probabilities"]) == pytest.approx(record["scores"]["test"], nan_ok=True)
+    assert record["data"]["phantom"] is True and record["timing"]["threads"] >= 1 and record["timing"]["cpu_seconds"] > 0
+    assert fingerprint(load_records(tmp_path)[0]) == fingerprint(record)
+
+
+def test_what_is_there_is_not_made_again(data, tmp_path):
+    first = run(data, tmp_path)
+    assert run(data, tmp_path)["timing"] == load_records(tmp_path)[0]["timing"] == pytest.approx(first["timing"])
+    changed, other = run(data, tmp_path, epochs=2), load_breastmnist(16, "phantom", seed=1).limit_train(48)
+    assert len(changed["history"]) == 2, "other settings: made anew"
+    assert run(other, tmp_path, epochs=2)["data"]["digest"] == other.digest, "other data: made anew"
+
+
+def test_the_same_seed_gives_the_same_record(data, tmp_path):
+    a, b = (fingerprint(run(data, tmp_path / k)) for k in "ab")
+    assert a == b != fingerprint(run(data, tmp_path / "c", seed=2))
+
+
+def test_records_of_other_classifiers(data):
+    p = {s: np.linspace(0, 1, len(data.part(s))) for s in ("val", "test")}
+    record = study.prediction_record("majority", data, p, dict(model="ramp", seed=0))
+    assert record["scores"]["test"]["auc"] == scores(data.part("test").labels, p["test"])["auc"]
+    assert record["predictions"]["test"]["ids"][0] == "test/0"

@@ -1,0 +1,44 @@
+"""The measured tables are well formed, and the command carries out one of them or one of yours."""
+
+import json
+
+import pytest
+
+from hqnn_utils import plans
+from hqnn_utils.families import load_family
+from hqnn_utils.settings import complete
+
+QUICK = dict(epochs=1, max_train=32, source="phantom", size=16)
+
+
+@pytest.mark.parametrize("name", list(plans.PLANS))
+def test_tables_are_complete_and_paired(name):
+    """Every setting is valid, no two share a name, and each condition has the same seeds."""
+    table = [complete(s) for s in plans.PLANS[name]()]
+    assert len({s["name"] for s in table}) == len(table)
+    seeds = {}
+    for s in table:
+        condition = json.dumps(
+            {k: v for k, v in s.items() if k not in ("name", "seed", "protocol")} | {"kind": s["protocol"]["kind"]}, sort_keys=True
+        )
+        seeds.setdefault(condition + str(s["protocol"].get("fold", "")) + str(s["protocol"].get("by_original")), []).append(s["seed"])
+    assert all(v == list(range(len(v))) and len(v) >= 3 for v in seeds.values())
+
+
+def test_the_ablations_are_as_many_as_promised():
+    assert len(plans.ablations_28px()) >= 200 and len({complete(s)["name"].rsplit("-s", 1)[0] for s in plans.ablations_28px()}) >= 20
+
+
+def test_the_command_line(tmp_path, capsys, monkeypatch):
+    table = tmp_path / "two.json"
+    table.write_text(json.dumps({**QUICK, "head": ["linear", "matched"]}))
+    plans.main([str(table), "--folder", str(tmp_path / "out")])
+    assert "2 records" in capsys.readouterr().out and len(load_family(tmp_path / "out" / "two.json")) == 2
+    monkeypatch.setenv("HQNN_RESULTS", str(tmp_path / "mine"))
+    plans.main([str(table)])
+    assert (tmp_path / "mine" / "plans" / "two.json").exists(), "the course's own records change with --store only"
+    table.write_text(json.dumps([{**QUICK, "lr": 1e9, "epochs": 3}]))
+    with pytest.raises(SystemExit):
+        plans.main([str(table), "--folder", str(tmp_path / "bad")])
+    with pytest.raises(ValueError, match="unknown plan 'nothing'; known: baselines"):
+        plans.main(["nothing"])
