@@ -76,6 +76,17 @@ def _image_auc(y, p, number, drawn, n) -> np.ndarray:
         return (positive * (below + negative / 2)).sum(1) / (positive.sum(1) * negative.sum(1))
 
 
+def _drawn(label: np.ndarray, n_resamples: int, seed: int) -> np.ndarray:
+    """Patient numbers (n_resamples, patients), drawn with replacement within each class."""
+    rng = np.random.default_rng(seed)
+    return np.concatenate([rng.choice(np.flatnonzero(label == c), (n_resamples, (label == c).sum())) for c in np.unique(label)], axis=1)
+
+
+def _ends(values: np.ndarray, level: float) -> tuple[float, float]:
+    tail = (1 - level) / 2
+    return tuple(np.quantile(values, [tail, 1 - tail]).tolist()) if np.isfinite(values).all() else (float("nan"),) * 2
+
+
 def clustered_intervals(
     y, p, patients, threshold: float = 0.5, level: float = 0.95, n_resamples: int = 2000, seed: int = 0
 ) -> dict[str, tuple[float, float]]:
@@ -84,9 +95,19 @@ def clustered_intervals(
     With few patients a class such an interval is itself rough, and rather too narrow than too wide.
     """
     y, p, number = _checked(y, p, patients)
-    label = np.bincount(number, weights=y) > 0
-    rng = np.random.default_rng(seed)
-    drawn = np.concatenate([rng.choice(np.flatnonzero(label == c), (n_resamples, (label == c).sum())) for c in np.unique(label)], axis=1)
-    tail = (1 - level) / 2
-    found = _scores(y, p, number, drawn, threshold)
-    return {k: tuple(np.quantile(v, [tail, 1 - tail]).tolist()) if np.isfinite(v).all() else (float("nan"),) * 2 for k, v in found.items()}
+    found = _scores(y, p, number, _drawn(np.bincount(number, weights=y) > 0, n_resamples, seed), threshold)
+    return {k: _ends(v, level) for k, v in found.items()}
+
+
+def clustered_differences(y, p_a, p_b, patients, threshold: float = 0.5, level: float = 0.95, n_resamples: int = 2000,
+                          seed: int = 0) -> dict[str, tuple[float, float, float]]:  # fmt: skip
+    """``(difference, low, high)`` of each patient score, a minus b: both are resampled with the same patients.
+
+    The interval holds the luck of the patients that were tested, not that of the training run.
+    """
+    y, p_a, number = _checked(y, p_a, patients)
+    _, p_b, _ = _checked(y, p_b, patients)
+    drawn = _drawn(np.bincount(number, weights=y) > 0, n_resamples, seed)
+    a, b = (_scores(y, p, number, drawn, threshold) for p in (p_a, p_b))
+    here = [patient_scores(y, p, patients, threshold) for p in (p_a, p_b)]
+    return {k: (here[0][k] - here[1][k], *_ends(a[k] - b[k], level)) for k in a}

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hqnn_utils.metrics import rank_auc
-from hqnn_utils.patients import PATIENT_SCORES, clustered_intervals, patient_scores, patient_table
+from hqnn_utils.patients import PATIENT_SCORES, clustered_differences, clustered_intervals, patient_scores, patient_table
 
 Y = np.array([1, 1, 1, 1, 0, 0, 1, 0])
 P = np.array([0.9, 0.8, 0.7, 0.2, 0.1, 0.6, 0.3, 0.4])
@@ -94,3 +94,17 @@ def test_interval_covers_the_truth_about_as_often_as_it_says():
         low, high = clustered_intervals(label, p, who, n_resamples=200, seed=study)["recognition_rate"]
         hits += low <= 0.75 <= high
     assert 0.88 <= hits / 200 <= 0.99
+
+
+def test_differences_are_paired():
+    rng = np.random.default_rng(3)
+    who = np.repeat(np.arange(20), 4)
+    y, p = who % 2, rng.random(80)
+    same = clustered_differences(y, p, p, who, n_resamples=50)
+    assert all(v == (0.0, 0.0, 0.0) for v in same.values()), "a model against itself differs by nothing, whoever is drawn"
+    better = np.clip(p + 0.3 * (2 * y - 1), 0, 1)
+    found = clustered_differences(y, better, p, who, n_resamples=500)
+    turned = clustered_differences(y, p, better, who, n_resamples=500)
+    for score, (value, low, high) in found.items():
+        assert low <= value <= high and value == pytest.approx(patient_scores(y, better, who)[score] - patient_scores(y, p, who)[score])
+        assert turned[score] == pytest.approx((-value, -high, -low))

@@ -4,7 +4,7 @@ The tree is synthetic: official layout, official numbers of images per class and
 content: ``small`` files of 70 x 46 pixels, which show what the course's code costs; and, where real images are given with ``--real``, links to these
 under 7,909 names, which show what decoding costs at the real file sizes (many of those files are read repeatedly, so the disk is flattered).
 
-Each load runs in a fresh process. Its peak is that of the whole process (resident set, pages of the mapped cache included); the
+Linux only. Each load runs in a fresh process. Its peak is that of the whole process (resident set, pages of the mapped cache included); the
 peak after importing alone is given beside it.
 """
 
@@ -59,9 +59,11 @@ def make_tree(root: Path, real: list[Path] | None) -> None:
 
 
 CHILD = """
-import json, resource, sys, time
+import json, sys, time
 from hqnn_utils.breakhis import load_breakhis
-peak = lambda: round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+def peak():  # of this process alone: getrusage's peak is inherited from the process that started it
+    line = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))
+    return round(int(line.split()[1]) / 1024)
 imported, began = peak(), time.perf_counter()
 data = load_breakhis(sys.argv[1], size=int(sys.argv[2]), cache=sys.argv[3], workers=int(sys.argv[4]), progress=False)
 found = dict(seconds=time.perf_counter() - began, peak_mb=peak(), imported_mb=imported, images=len(data), patients=len(set(data.patients)))
@@ -122,7 +124,14 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[64, 224])
     parser.add_argument("--workers", type=int, default=2)
     given = parser.parse_args()
-    record = {"date": date.today().isoformat(), "python": sys.version.split()[0], "workers": given.workers, "cores": os.cpu_count(), "files": 7909}
+    record = {
+        "date": date.today().isoformat(),
+        "python": sys.version.split()[0],
+        "workers": given.workers,
+        "cores": os.cpu_count(),
+        "files": 7909,
+        "load_average_before": round(os.getloadavg()[0], 1),
+    }
     with tempfile.TemporaryDirectory() as scratch:
         small = Path(scratch, "small")
         make_tree(small, None)
