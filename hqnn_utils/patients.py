@@ -76,26 +76,27 @@ def _image_auc(y, p, number, drawn, n) -> np.ndarray:
         return (positive * (below + negative / 2)).sum(1) / (positive.sum(1) * negative.sum(1))
 
 
-def _drawn(label: np.ndarray, n_resamples: int, seed: int) -> np.ndarray:
-    """Patient numbers (n_resamples, patients), drawn with replacement within each class."""
-    rng = np.random.default_rng(seed)
-    return np.concatenate([rng.choice(np.flatnonzero(label == c), (n_resamples, (label == c).sum())) for c in np.unique(label)], axis=1)
+def _drawn(number: np.ndarray, n_resamples: int, seed: int) -> np.ndarray:
+    """Patient numbers (n_resamples, patients), drawn with replacement."""
+    n = number.max() + 1
+    return np.random.default_rng(seed).integers(0, n, (n_resamples, n))
 
 
 def _ends(values: np.ndarray, level: float) -> tuple[float, float]:
+    values = values[np.isfinite(values)]  # a resample without one of the classes has no AUC
     tail = (1 - level) / 2
-    return tuple(np.quantile(values, [tail, 1 - tail]).tolist()) if np.isfinite(values).all() else (float("nan"),) * 2
+    return tuple(np.quantile(values, [tail, 1 - tail]).tolist()) if len(values) else (float("nan"),) * 2
 
 
 def clustered_intervals(
     y, p, patients, threshold: float = 0.5, level: float = 0.95, n_resamples: int = 2000, seed: int = 0
 ) -> dict[str, tuple[float, float]]:
-    """Percentile bootstrap interval of each patient score. **Patients** are resampled, within their class, each with all its images.
+    """Percentile bootstrap interval of each patient score. **Patients** are resampled, each with all its images.
 
-    With few patients a class such an interval is itself rough, and rather too narrow than too wide.
+    Their classes are resampled with them: the next ten patients may hold more malignant ones. With few patients such an interval is itself rough, and rather too narrow than too wide.
     """
     y, p, number = _checked(y, p, patients)
-    found = _scores(y, p, number, _drawn(np.bincount(number, weights=y) > 0, n_resamples, seed), threshold)
+    found = _scores(y, p, number, _drawn(number, n_resamples, seed), threshold)
     return {k: _ends(v, level) for k, v in found.items()}
 
 
@@ -107,7 +108,7 @@ def clustered_differences(y, p_a, p_b, patients, threshold: float = 0.5, level: 
     """
     y, p_a, number = _checked(y, p_a, patients)
     _, p_b, _ = _checked(y, p_b, patients)
-    drawn = _drawn(np.bincount(number, weights=y) > 0, n_resamples, seed)
+    drawn = _drawn(number, n_resamples, seed)
     a, b = (_scores(y, p, number, drawn, threshold) for p in (p_a, p_b))
     here = [patient_scores(y, p, patients, threshold) for p in (p_a, p_b)]
     return {k: (here[0][k] - here[1][k], *_ends(a[k] - b[k], level)) for k in a}
