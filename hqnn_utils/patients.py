@@ -93,7 +93,8 @@ def clustered_intervals(
 ) -> dict[str, tuple[float, float]]:
     """Percentile bootstrap interval of each patient score. **Patients** are resampled, each with all its images.
 
-    Their classes are resampled with them: the next ten patients may hold more malignant ones. With few patients such an interval is itself rough, and rather too narrow than too wide.
+    Their classes are resampled with them: the next ten patients may hold more malignant ones. With few patients such an
+    interval is itself rough, and rather too narrow than too wide.
     """
     y, p, number = _checked(y, p, patients)
     found = _scores(y, p, number, _drawn(number, n_resamples, seed), threshold)

@@ -271,3 +271,18 @@ def test_a_split_that_leaks_is_noticed_whoever_made_it():
     from hqnn_utils.protocols import random_split
 
     assert "IMAGE-LEVEL SPLIT" in random_split(PHANTOM, 0).banner
+
+
+def test_the_benchmarks_tree_has_the_official_numbers():
+    import importlib.util
+
+    path = Path(__file__).parent / "benchmarks" / "breakhis_loading.py"
+    bench = importlib.util.module_from_spec(spec := importlib.util.spec_from_file_location("breakhis_loading", path))
+    spec.loader.exec_module(bench)
+    made = bench.names()
+    assert len({format_name(n) for n in made}) == 7909
+    per_magnification = {m: sum(n.magnification == m for n in made) for m in (40, 100, 200, 400)}
+    assert per_magnification == {40: 1995, 100: 2081, 200: 2013, 400: 1820} and sum(n.label for n in made) == 5429
+    number = bh.assign_folds(np.array([n.label for n in made]), np.array([n.patient for n in made]), 5)
+    shares = [np.mean([n.label for n, k in zip(made, number) if k == fold]) for fold in range(5)]
+    assert max(abs(s - 5429 / 7909) for s in shares) < 0.05, "whole archive: each fold has the archive's class share within five points"
