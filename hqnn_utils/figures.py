@@ -64,7 +64,7 @@ def patient_grid(data: ImageData, patients: int = 8, images: int = 3, seed: int 
     figure, axes = plt.subplots(images, len(columns), figsize=(1.35 * len(columns), 1.4 * images + 0.9), squeeze=False)
     for column, (label, who) in zip(axes.T, columns):
         for axis, index in zip(column, np.flatnonzero(data.patients == who)):
-            axis.imshow(data.images[index])
+            axis.imshow(data.images[index], interpolation="nearest")
         column[0].set_title(f"{('benign', 'malignant')[label]}\n{who}", fontsize=8)
     for axis in axes.flat:
         axis.set_axis_off()

@@ -40,8 +40,8 @@ def patient_table(y, p, patients, threshold: float = 0.5):
 def patient_scores(y, p, patients, threshold: float = 0.5) -> dict[str, float]:
     """The numbers of ``PATIENT_SCORES``.
 
-    ``recognition_rate`` is Spanhol et al.'s (doi 10.1109/TBME.2015.2496264): each patient's share of right images, averaged over patients, so that each
-    patient counts once however many images there are. ``balanced_recognition_rate`` averages it within each class first.
+    ``recognition_rate`` is Spanhol et al.'s (doi 10.1109/TBME.2015.2496264): each patient's share of right images, averaged over
+    patients, so that each patient counts once however many images there are. ``balanced_recognition_rate`` averages it within each class first.
     ``patient_accuracy`` and ``patient_auc`` take a patient's mean probability. What needs both classes is NaN with one.
     """
     y, p, number = _checked(y, p, patients)
