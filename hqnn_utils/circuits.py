@@ -170,13 +170,13 @@ def observables(spec: CircuitSpec) -> list:
     return [qp.Z(i) @ qp.Z(j) for i in range(n) for j in range(i + 1, n)]
 
 
-def build_qnode(spec: CircuitSpec, device: str = "default.qubit", shots: int | None = None, noise=None,
+def build_qnode(spec: CircuitSpec, device="default.qubit", shots: int | None = None, noise=None,
                 diff_method: str = "best"):  # fmt: skip
     """A PennyLane QNode ``circuit(inputs, weights) -> list of expectation values`` with the torch interface.
 
     Parameters
     ----------
-    device : any PennyLane device name; ``noise`` needs ``"default.mixed"``.
+    device : any PennyLane device name, or a device made with ``qp.device(...)``; ``noise`` needs ``"default.mixed"``.
     shots : ``None`` for exact expectation values.
     noise : a ``qp.noise.NoiseModel`` or ``None``.
     diff_method : PennyLane's name of the gradient method.
@@ -186,7 +186,9 @@ def build_qnode(spec: CircuitSpec, device: str = "default.qubit", shots: int | N
     if noise is not None and device != "default.mixed":
         raise ValueError(f"noise needs device='default.mixed', got {device!r}")
 
-    @qp.qnode(qp.device(device, wires=spec.n_qubits), interface="torch", diff_method=diff_method)
+    backend = qp.device(device, wires=spec.n_qubits) if isinstance(device, str) else device
+
+    @qp.qnode(backend, interface="torch", diff_method=diff_method)
     def circuit(inputs, weights):
         apply_circuit(spec, inputs, weights)
         return [qp.expval(o) for o in observables(spec)]

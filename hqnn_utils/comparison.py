@@ -149,23 +149,23 @@ def _pairs(p: np.ndarray, ones: np.ndarray, zeros: np.ndarray) -> np.ndarray:
     return (a > b) + 0.5 * (a == b)
 
 
-def corrected_resampled_t(differences, test_share: float) -> dict[str, float]:
+def corrected_resampled_t(differences, test_to_train: float) -> dict[str, float]:
     """t-test on fold differences of a repeated cross-validation, corrected for the overlap of training sets.
 
     The variance of the mean is s^2 (1 / n + test / train) instead of s^2 / n (Nadeau and Bengio, doi 10.1023/A:1024068626366).
 
     Parameters
     ----------
-    differences : one per fold and repetition. test_share : share of images in a fold's test part, e.g. 0.2.
+    differences : one per fold and repetition. test_to_train : images in the test part over images in the training part of a fold.
     """
     from scipy import stats
 
     d = np.asarray(differences, float)
     if d.ndim != 1 or len(d) < 2 or not np.isfinite(d).all():
         raise ValueError("need two or more finite differences, one per fold")
-    if not 0 < test_share < 1:
-        raise ValueError(f"test_share must lie between 0 and 1, got {test_share}")
-    error = float(np.sqrt(d.var(ddof=1) * (1 / len(d) + test_share / (1 - test_share))))
+    if not test_to_train > 0:
+        raise ValueError(f"test_to_train must be positive, got {test_to_train}")
+    error = float(np.sqrt(d.var(ddof=1) * (1 / len(d) + test_to_train)))
     mean, half = float(d.mean()), float(stats.t.ppf(0.975, len(d) - 1)) * error
     p_value = float(2 * stats.t.sf(abs(mean) / error, len(d) - 1)) if error > 0 else float(mean == 0)
     return {"difference": mean, "low": mean - half, "high": mean + half, "error": error, "p_value": p_value}

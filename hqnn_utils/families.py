@@ -10,7 +10,7 @@ import json
 from importlib import resources
 from pathlib import Path
 
-from .records import REQUIRED_KEYS, SCHEMA, RecordError, plain, write_json_atomically
+from .records import REQUIRED_KEYS, SCHEMA, RecordError, load_record, plain, write_json_atomically
 
 SHARED = ("data", "provenance")
 
@@ -79,6 +79,18 @@ def load_family(path: str | Path) -> list[dict]:
     if newer:
         raise RecordError(f"{path} has schema {family['schema']}, this hqnn_utils reads up to {SCHEMA}: update hqnn_utils")
     return records
+
+
+def load_all(folder: str | Path) -> list[dict]:
+    """All records of a folder, those in family files included, ordered by file name."""
+    found = []
+    for path in sorted(Path(folder).glob("*.json")):
+        try:
+            is_family = json.loads(path.read_text(encoding="utf-8")).get("family", False)
+        except (json.JSONDecodeError, UnicodeDecodeError, AttributeError):
+            is_family = False  # load_record says what is wrong with it
+        found += load_family(path) if is_family else [load_record(path)]
+    return found
 
 
 def measured_dir() -> Path:

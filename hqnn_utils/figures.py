@@ -12,6 +12,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
 
+from .comparison import mean_interval
 from .data import CLASS_NAMES, ImageData
 from .metrics import confusion
 
@@ -127,6 +128,20 @@ def seed_dots(values: dict[str, list[float]], score: str = "test AUC", banner: s
             axis.hlines(table[column].mean(), column - 0.2, column + 0.2, color="black", lw=2, zorder=3)
         axis.set(xticks=range(len(names)), xticklabels=names, ylabel=score, xlim=(-0.5, len(names) - 0.5))
     return finish(figure, banner, f"{table.shape[1]} seed(s): dots are runs, bars are means")
+
+
+def condition_forest(values: dict[str, list[float]], reference: str, score: str = "test AUC", banner: str = "", title: str = ""):
+    """One row a condition: grey dots are seeds, the bar is the 95 % interval of their mean (Student's t), the dashed line ``reference``'s mean."""
+    with house_style():
+        figure, axis = plt.subplots(figsize=(8.5, 0.33 * len(values) + 1.3))
+        axis.axvline(np.mean(values[reference]), color="0.6", ls="--", lw=1)
+        for row, (name, found) in enumerate(values.items()):
+            mean, low, high = mean_interval(found)
+            axis.plot(found, [row] * len(found), "o", color="0.75", markersize=4)
+            axis.plot([low, high], [row, row], color=_colour(name.split(",")[0], 0), lw=3)
+            axis.plot(mean, row, "|", color="black", markersize=12)
+        axis.set(yticks=range(len(values)), yticklabels=values, ylim=(len(values) - 0.5, -0.5), xlabel=score)
+    return finish(figure, banner, title)
 
 
 def threshold_view(y, p, threshold: float, banner: str = "", where: str = "validation"):

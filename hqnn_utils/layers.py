@@ -22,8 +22,9 @@ def _fused_engine(spec: CircuitSpec, device: str | None, shots: int | None, nois
 def _pennylane_engine(spec: CircuitSpec, device: str | None, shots: int | None, noise):
     """A QNode on any PennyLane device, batched where the device and the gradient method allow it."""
     device = device or ("default.mixed" if noise is not None else "default.qubit")
-    exact = shots is None and device in ("default.qubit", "default.mixed")
-    method = "backprop" if exact else "adjoint" if shots is None and device.startswith("lightning") else "parameter-shift"
+    name = device if isinstance(device, str) else device.name
+    exact = shots is None and name in ("default.qubit", "default.mixed")
+    method = "backprop" if exact else "adjoint" if shots is None and name.startswith("lightning") else "parameter-shift"
     qnode = build_qnode(spec, device=device, shots=shots, noise=noise, diff_method=method)
 
     def run(inputs, weights):
@@ -46,7 +47,7 @@ class QuantumLayer(nn.Module):
     ----------
     spec : the circuit.
     engine : ``"fused"``, this project's batched simulation, or ``"pennylane"``, which also does shots, noise and other devices.
-    device : PennyLane device name, ``"pennylane"`` only. Default ``default.qubit``, or ``default.mixed`` with noise.
+    device : PennyLane device name, or a device made with ``qp.device(...)``, ``"pennylane"`` only. Default ``default.qubit``, or ``default.mixed`` with noise.
     shots : samples per expectation value, ``None`` for exact values; ``"pennylane"`` only.
     noise : ``qp.noise.NoiseModel`` or ``None``; ``"pennylane"`` only.
     init, generator : see :func:`hqnn_utils.circuits.init_weights`.

@@ -221,7 +221,8 @@ def run_study(table: list[dict], folder: str | os.PathLike, *, family: str | Non
                 bar.set_postfix(auc=f"{result['record']['scores']['test']['auc']:.3f}")
             else:
                 failures.append(result)
-                bar.write(f"FAILED {result['name']}: {result['error']}")
+                if progress:
+                    bar.write(f"FAILED {result['name']}: {result['error']}")
             bar.update()
     except KeyboardInterrupt:
         bar.write("Interrupted; the records made so far are kept: run the same call again to go on.")

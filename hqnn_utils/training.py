@@ -118,7 +118,7 @@ def fit(model: nn.Module, train: tuple, val: tuple, *, epochs: int = 40, lr: flo
         kept = f"; checkpoint kept in {path}" if path is not None and path.exists() else ""
         raise TrainingError(f"{error} The model holds the weights of epoch {result.best_epoch} (0 = as given){kept}.") from None
     except KeyboardInterrupt:
-        kept = f"the epochs done are kept in {path}: run the same call again to go on" if path is not None and path.exists() else (
+        kept = f"the epochs done are kept in {_short(path)}: run the same call again to go on" if path is not None and path.exists() else (
             "nothing is kept: give checkpoint= a file name to be able to resume")  # fmt: skip
         bar.write(f"Interrupted in epoch {len(result.history) + 1}; {kept}.")
         raise
@@ -129,6 +129,11 @@ def fit(model: nn.Module, train: tuple, val: tuple, *, epochs: int = 40, lr: flo
     result.stopped_early = len(result.history) < epochs
     model.load_state_dict(best)
     return result
+
+
+def _short(path: Path) -> str:
+    """A path as seen from here, where that is shorter."""
+    return min(str(path), os.path.relpath(path), key=len)
 
 
 def _with_rates(groups: dict[str, list], lr) -> list[dict]:

@@ -151,14 +151,18 @@ def test_two_level_false_alarms():
 
 def test_corrected_t():
     d = np.array([0.03, 0.01, -0.02, 0.04, 0.02, 0.0, 0.05, 0.01])
-    ours, plain_t = comparison.corrected_resampled_t(d, 0.2), stats.ttest_1samp(d, 0)
+    ours, plain_t = comparison.corrected_resampled_t(d, 0.25), stats.ttest_1samp(d, 0)
     assert ours["difference"] == pytest.approx(d.mean())
     factor = np.sqrt((1 / 8 + 0.25) / (1 / 8))
     assert ours["error"] == pytest.approx(stats.sem(d) * factor)
     assert ours["p_value"] == pytest.approx(2 * stats.t.sf(plain_t.statistic / factor, 7))
     assert ours["low"] < 0 < ours["high"] and plain_t.pvalue < ours["p_value"]
     assert comparison.corrected_resampled_t([0.0, 0.0, 0.0], 0.2)["p_value"] == 1.0
-    for bad in (dict(differences=[0.1], test_share=0.2), dict(differences=[0.1, np.nan], test_share=0.2), dict(differences=d, test_share=1.0)):
+    for bad in (
+        dict(differences=[0.1], test_to_train=0.25),
+        dict(differences=[0.1, np.nan], test_to_train=0.25),
+        dict(differences=d, test_to_train=0.0),
+    ):
         with pytest.raises(ValueError):
             comparison.corrected_resampled_t(**bad)
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from hqnn_utils import families
-from hqnn_utils.records import RecordError, fingerprint, make_record, plain
+from hqnn_utils.records import RecordError, fingerprint, make_record, plain, save_record
 
 
 def record(name, seed=0, digest="d", epochs=2):
@@ -45,6 +45,15 @@ def test_bad_files_are_clear(tmp_path):
     path.write_text('{"schema": 99}')
     with pytest.raises(RecordError, match="schema 99.*update hqnn_utils"):
         families.load_family(path)
+
+
+def test_single_records_and_families_side_by_side(tmp_path):
+    save_record(record("z"), tmp_path)
+    families.save_family([record("a"), record("b")], tmp_path / "toy.json")
+    assert [r["name"] for r in families.load_all(tmp_path)] == ["a", "b", "z"]
+    (tmp_path / "broken.json").write_text("{")
+    with pytest.raises(RecordError, match="broken.json is damaged"):
+        families.load_all(tmp_path)
 
 
 def test_measured_families_are_found_and_named():

@@ -38,7 +38,7 @@ def canonical(requirements):
 
 
 def test_requirements_pyproject_and_environment_agree():
-    everything = PROJECT["dependencies"] + [r for extra in PROJECT["optional-dependencies"].values() for r in extra]
+    everything = PROJECT["dependencies"] + [r for name, extra in PROJECT["optional-dependencies"].items() if name != "hardware" for r in extra]
     listed = canonical(lines(ROOT / "requirements.txt"))
     assert canonical(everything) == listed
     conda = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
@@ -114,3 +114,15 @@ def test_ci_calls_the_readmes_command():
     assert "make run" in readme and "make test" in readme
     workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())
     assert {"make run", "make test"} <= {s.get("run") for s in workflow["jobs"]["course"]["steps"]}
+
+
+def test_the_plan_and_the_judge_hold_the_same_hypotheses():
+    """What was written down before the runs is what is judged after them."""
+    from hqnn_utils.verdicts import HYPOTHESES, MARGIN
+
+    plan = (ROOT / "notebooks" / "results" / "plan.md").read_text()
+    rows = re.findall(r"^\| (H\d) \| (.+?) \| (.+?) \| (.+?) \|$", plan, re.M)
+    words = {"dressed, entangler=none": "`dressed`, entanglers removed", "dressed, reupload=True": "`dressed`, re-uploading",
+             "dressed, n_layers=6": "`dressed`, 6 layers", "dressed, n_layers=1": "`dressed`, 1 layer"}  # fmt: skip
+    assert rows == [(h.name, words.get(h.a, f"`{h.a}`"), words.get(h.b, f"`{h.b}`"), h.asks) for h in HYPOTHESES]
+    assert f"±{MARGIN}" in plan

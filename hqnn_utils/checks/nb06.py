@@ -1,0 +1,55 @@
+"""Checks of the exercises in notebook 06."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from . import Verdict, number
+
+
+def _fraction(answer, *, head) -> Verdict:
+    from ..models import count_parameters, parameter_groups
+
+    inside, everything = sum(p.numel() for p in parameter_groups(head).get("circuit", [])), count_parameters(head)
+    truth = inside / everything
+    return number(answer, truth, 0.01 * truth, f"{inside} of {everything:,}: one in {everything // inside:,}",
+                   {100 * truth: "give a fraction, not per cent", inside: "that is their number: divide by all trainable numbers",
+                    inside / (everything - inside): "divide by all trainable numbers, those of the circuit included"})  # fmt: skip
+
+
+def _control(answer, *, hybrid) -> Verdict:
+    from ..models import control_of
+    from ..settings import StudyError, complete
+
+    if not isinstance(answer, dict):
+        return Verdict(False, f"expected a setting, that is a dict, got {type(answer).__name__}")
+    try:
+        found, wanted = complete(answer), complete({**hybrid, "head": control_of(hybrid["head"])})
+    except StudyError as error:
+        return Verdict(False, str(error))
+    changed = [k for k in wanted if k not in ("name", "head") and found[k] != wanted[k]]
+    if changed:
+        return Verdict(False, f"a control differs in its head only; yours also differs in {', '.join(changed)}")
+    if found["head"] == hybrid["head"]:
+        return Verdict(False, "that is the hybrid itself: put the matched map in the circuit's place")
+    if found["head"] != wanted["head"]:
+        return Verdict(False, f"{found['head']!r} has other layers or another number of parameters: look for the matched head of the same shape")
+    return Verdict(True, f"{found['head']!r} with the same circuit setting has as many parameters as the circuit it replaces")
+
+
+def _paired(answer, *, a, b) -> Verdict:
+    try:
+        difference, ahead = answer
+        difference, ahead = float(difference), int(ahead)
+    except (TypeError, ValueError):
+        return Verdict(False, "expected a tuple of two numbers: mean difference, seeds ahead")
+    truth, wins = float(np.mean(np.asarray(a) - np.asarray(b))), int((np.asarray(a) > np.asarray(b)).sum())
+    if abs(difference - truth) > 1e-6:
+        hint = "the sign is turned round: a minus b" if abs(difference + truth) < 1e-6 else "take the mean of a - b over seeds"
+        return Verdict(False, f"the mean difference is not {difference:.4f}: {hint}")
+    if ahead != wins:
+        return Verdict(False, f"the mean is right; count again in how many seeds a is larger than b, {ahead} is not it")
+    return Verdict(True, f"{truth:+.4f} on average, ahead in {wins} of {len(a)} seeds")
+
+
+CHECKS = {"06.fraction": _fraction, "06.control": _control, "06.paired": _paired}
