@@ -19,7 +19,7 @@ import torch
 from torch import nn
 
 from .data import ImageData
-from .runtime import choose, default_device
+from .runtime import cache_dir, choose, default_device
 
 FINE_TUNE = ("full", "last_block", "frozen")
 # Mean and standard deviation of ImageNet's pixels (0..1) per channel, as torchvision's weights were trained.
@@ -239,11 +239,6 @@ def _load(body: nn.Module, state: dict, name: str) -> None:
     if wrong:
         raise WeightsError(f"the weights do not belong to {name}: {len(wrong)} entries are missing or differ, the first is {wrong[0]!r}")
     body.load_state_dict({k: state[k] for k in wanted}, strict=False)
-
-
-def cache_dir() -> Path:
-    """Folder for extracted features: ``HQNN_CACHE``, by default ``~/.cache/hqnn``."""
-    return Path(os.environ.get("HQNN_CACHE") or Path.home() / ".cache" / "hqnn").expanduser()
 
 
 def feature_key(backbone: Backbone, data: ImageData, size: int, transform: str) -> str:

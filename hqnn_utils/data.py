@@ -14,15 +14,11 @@ import numpy as np
 
 from .audit import check_threshold, connected_groups, correlations, pairs_above, split_by_group
 from .phantom import breast_phantom
-from .runtime import choose, data_dir
+from .runtime import DataError, choose, data_dir
 
 SPLITS = ("train", "val", "test")
 SIZES = (28, 64, 128, 224)
 CLASS_NAMES = ("benign or normal", "malignant")
-
-
-class DataError(RuntimeError):
-    """Data that cannot be had or trusted; the message names the file and the remedy."""
 
 
 @dataclass(frozen=True)

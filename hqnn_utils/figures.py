@@ -55,6 +55,23 @@ def image_grid(data: ImageData, per_class: int = 6, seed: int = 0, title: str = 
     return finish(figure, data.banner, title)
 
 
+def patient_grid(data: ImageData, patients: int = 8, images: int = 3, seed: int = 0, title: str = "images of one patient stand in one column"):
+    """Columns are patients, benign ones first, rows are images of each. Cells that call this on real images carry the tag ``draws-images``."""
+    rng = np.random.default_rng(seed)
+    columns = []
+    for label in (0, 1):
+        pool = np.unique(data.patients[data.labels == label])
+        columns += [(label, who) for who in np.sort(rng.choice(pool, min(patients // 2, len(pool)), replace=False))]
+    figure, axes = plt.subplots(images, len(columns), figsize=(1.35 * len(columns), 1.4 * images + 0.9), squeeze=False)
+    for column, (label, who) in zip(axes.T, columns):
+        for axis, index in zip(column, np.flatnonzero(data.patients == who)):
+            axis.imshow(data.images[index], interpolation="nearest")
+        column[0].set_title(f"{('benign', 'malignant')[label]}\n{who}", fontsize=8)
+    for axis in axes.flat:
+        axis.set_axis_off()
+    return finish(figure, data.banner, title)
+
+
 def training_curves(histories: dict[str, list[dict]], chosen: dict[str, int] | None = None, banner: str = ""):
     """Training loss (left) and validation AUC (right) per epoch, one line a model; a dot marks the chosen epoch."""
     with house_style():

@@ -18,6 +18,10 @@ REQUIRED = {
 }  # fmt: skip
 
 
+class DataError(RuntimeError):
+    """Data that cannot be had or trusted; the message names the file and the remedy."""
+
+
 @dataclass(frozen=True)
 class Profile:
     """How much work a notebook does. One object per profile; notebooks never ask which one it is.
@@ -98,6 +102,11 @@ def default_device() -> str:
 def data_dir() -> Path:
     """The one folder for datasets: ``HQNN_DATA``, by default ``~/.medmnist`` (the folder medmnist uses)."""
     return Path(os.environ.get("HQNN_DATA") or Path.home() / ".medmnist").expanduser()
+
+
+def cache_dir() -> Path:
+    """Folder for what can be computed again (features, resized images): ``HQNN_CACHE``, by default ``~/.cache/hqnn``."""
+    return Path(os.environ.get("HQNN_CACHE") or Path.home() / ".cache" / "hqnn").expanduser()
 
 
 def results_dir(notebook: str) -> Path:

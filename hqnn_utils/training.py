@@ -15,6 +15,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
+from .augment import AUGMENTATIONS
 from .data import ImageData
 from .metrics import rank_auc, scores
 from .models import parameter_groups
@@ -36,13 +37,6 @@ class FitResult:
     stopped_early: bool = False
 
 
-def flip_horizontally(x: torch.Tensor) -> torch.Tensor:
-    """Mirror each image left-right with probability one half. Up-down would put the shadow above the lesion."""
-    mirrored = torch.rand(len(x), device=x.device) < 0.5
-    return torch.where(mirrored.view(-1, *[1] * (x.ndim - 1)), x.flip(-1), x)
-
-
-AUGMENTATIONS = {"flip": flip_horizontally}
 BALANCE = ("loss", "sampler")
 
 

@@ -69,3 +69,14 @@ def test_explore_runs_headless_and_does_not_hide_errors(monkeypatch):
     monkeypatch.setenv("HQNN_STATIC", "1")
     figure = figures.explore(lambda t: figures.threshold_view(Y, P, t), t=slider)
     assert figure.get_suptitle() == figures.threshold_view(Y, P, 0.7).get_suptitle() != ""
+
+
+def test_patient_grid_puts_a_patient_in_a_column():
+    from hqnn_utils.breakhis import phantom_patients
+
+    phantom = phantom_patients(8, 0, patients=(3, 4), per_patient=2)
+    figure = figures.patient_grid(phantom, patients=6, images=3)
+    assert figure._suptitle.get_text().startswith("PHANTOM")
+    titles = [axis.get_title() for axis in figure.axes if axis.get_title()]
+    assert len(titles) == 6 and all(t.startswith("benign") for t in titles[:3]) and all(t.startswith("malignant") for t in titles[3:])
+    assert sum(bool(axis.images) for axis in figure.axes) == 12, "two images a patient; the third row stays empty"

@@ -283,15 +283,6 @@ def test_balance_changes_the_drawing_or_the_loss_not_both(monkeypatch):
     assert sorted(training._order(y, "loss", weights).tolist()) == list(range(300)), "loss weighting draws each image once"
 
 
-def test_flip_mirrors_left_right_only():
-    torch.manual_seed(0)
-    x = torch.randn(64, 1, 4, 4)
-    out = training.flip_horizontally(x)
-    mirrored = [torch.equal(o, i.flip(-1)) for o, i in zip(out, x)]
-    kept = [torch.equal(o, i) for o, i in zip(out, x)]
-    assert all(a or b for a, b in zip(mirrored, kept)) and 15 < sum(mirrored) < 50
-
-
 def test_predict_proba_agrees_with_softmax_and_keeps_the_mode():
     model, (x, _) = net(), toy()
     model.train()
