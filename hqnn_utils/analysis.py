@@ -1,4 +1,4 @@
-"""Floor 1: what a circuit can do, measured: entanglement, expressibility, gradient variance, Fourier spectrum.
+"""Floor 1: what a circuit can do and what it carries, measured: entanglement, information, expressibility, gradients, spectrum.
 
 All of it is batched over random weights. States are complex tensors (batch, 2**n), qubit 0 the most significant bit.
 """
@@ -6,6 +6,7 @@ All of it is batched over random weights. States are complex tensors (batch, 2**
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -63,6 +64,52 @@ def meyer_wallach(states: torch.Tensor) -> torch.Tensor:
     rho = reduced_states(states)
     purity = (rho.abs() ** 2).sum(dim=(-1, -2))
     return 2 * (1 - purity.mean(dim=1))
+
+
+def _entropy(rho: torch.Tensor) -> torch.Tensor:
+    """von Neumann entropy of density matrices (..., d, d) in bits."""
+    p = torch.linalg.eigvalsh(rho).clamp_min(0)
+    return -torch.xlogy(p, p).sum(dim=-1) / math.log(2)
+
+
+def mutual_information(states: torch.Tensor) -> torch.Tensor:
+    """I(i : j) = S_i + S_j - S_ij of each pair of qubits in bits, (batch, n, n), the diagonal 0.
+
+    0: the two qubits know nothing of each other; 2: a Bell pair; 1: classically correlated bits, or two qubits of a GHZ state.
+    """
+    batch, n = len(states), int(math.log2(states.shape[-1]))
+    tensor, single = states.reshape(batch, *[2] * n), _entropy(reduced_states(states))
+    found = torch.zeros(batch, n, n, dtype=single.dtype)
+    for i in range(n):
+        for j in range(i + 1, n):
+            split = tensor.movedim((i + 1, j + 1), (1, 2)).reshape(batch, 4, -1)
+            found[:, i, j] = found[:, j, i] = single[:, i] + single[:, j] - _entropy(split @ split.mH)
+    return found
+
+
+def layer_states(spec: CircuitSpec, inputs: torch.Tensor, weights: torch.Tensor) -> list[torch.Tensor]:
+    """The state behind the first encoding and behind each layer, n_layers + 1 tensors (batch, 2**n). No mirrored layers."""
+    if spec.mirror:
+        raise ValueError("mirrored circuits come in pairs of layers: their single layers are not followed")
+    x, weights = inputs.double(), weights.detach().double()
+    with torch.no_grad():
+        bare = replace(spec, n_layers=1, entangler="none", reupload=False)
+        start = state(bare, x, torch.zeros_like(weights[:1]))
+        return [start] + [state(replace(spec, n_layers=k), x, weights[:k]) for k in range(1, spec.n_layers + 1)]
+
+
+def linear_cka(a: np.ndarray, b: np.ndarray) -> float:
+    """Likeness of two representations (N, p) and (N, q) of the same N examples, 0..1: linear CKA (Kornblith et al., arXiv 1905.00414).
+
+    1 where one is a rotated, shifted, scaled copy of the other. For few examples and many features it is above 0 even without any
+    relation: compare with shuffled rows.
+    """
+    a, b = (np.asarray(m, float).reshape(len(m), -1) for m in (a, b))
+    if len(a) != len(b):
+        raise ValueError(f"both representations need the same examples, got {len(a)} and {len(b)}")
+    a, b = a - a.mean(axis=0), b - b.mean(axis=0)
+    size = np.linalg.norm(a.T @ a) * np.linalg.norm(b.T @ b)
+    return float(np.linalg.norm(b.T @ a) ** 2 / size) if size > 0 else 0.0
 
 
 def fidelities(a: torch.Tensor, b: torch.Tensor) -> np.ndarray:

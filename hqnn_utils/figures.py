@@ -44,7 +44,7 @@ def finish(figure, banner: str, title: str):
 def image_grid(data: ImageData, per_class: int = 6, seed: int = 0, title: str = "Breast ultrasound"):
     """One row of random images per class, with ids. Cells that call this carry the tag ``draws-images``."""
     rng = np.random.default_rng(seed)
-    figure, axes = plt.subplots(2, per_class, figsize=(1.5 * per_class, 3.8), squeeze=False)
+    figure, axes = plt.subplots(2, per_class, figsize=(1.5 * per_class, 4.3), squeeze=False)
     for row, label in zip(axes, (1, 0)):
         pool = np.flatnonzero(data.labels == label)
         for axis, index in zip(row, rng.choice(pool, min(per_class, len(pool)), replace=False)):

@@ -14,7 +14,7 @@ from pathlib import Path
 REQUIRED = {
     "torch": "2.9", "torchvision": "0.24", "pennylane": "0.45", "medmnist": "3.0", "numpy": "2.0",
     "pandas": "2.2", "matplotlib": "3.8", "seaborn": "0.13", "scikit-learn": "1.5", "scipy": "1.13",
-    "statsmodels": "0.14.4", "joblib": "1.4", "tqdm": "4.66", "ipywidgets": "7.7",
+    "statsmodels": "0.14.4", "joblib": "1.4", "captum": "0.9", "tqdm": "4.66", "ipywidgets": "7.7",
 }  # fmt: skip
 
 

@@ -112,3 +112,40 @@ def test_fourier_coefficients_of_a_known_function():
 def test_spectrum_refuses_what_has_no_period():
     with pytest.raises(ValueError, match="whole-number scaling"):
         analysis.spectrum(CircuitSpec(scaling=0.5), torch.zeros(2, 4))
+
+
+def test_mutual_information_by_hand_and_by_pennylane():
+    bell = (basis(0, 0) + basis(1, 1)) / math.sqrt(2)
+    ghz = (basis(0, 0, 0) + basis(1, 1, 1)) / math.sqrt(2)
+    assert analysis.mutual_information(bell)[0].numpy() == pytest.approx(np.array([[0, 2], [2, 0]]), abs=1e-9)
+    assert analysis.mutual_information(ghz)[0].numpy() == pytest.approx(1 - np.eye(3), abs=1e-9)
+    assert analysis.mutual_information(basis(0, 1, 1)).abs().max() < 1e-9
+    psi = analysis.haar_states(4, 3, seed=5)
+    found = analysis.mutual_information(psi)
+    for i, j in ((0, 1), (0, 3), (2, 1)):
+        judge = qp.math.mutual_info(qp.math.dm_from_state_vector(psi.numpy()), [i], [j], base=2)
+        np.testing.assert_allclose(found[:, i, j], judge, atol=1e-9)
+
+
+def test_layer_states_end_in_the_circuits_state():
+    spec = CircuitSpec(n_qubits=3, n_layers=2, rotation="Rot", entangler="strong", reupload=True)
+    x, w = torch.tensor([[0.3, -1.0, 2.0], [0.1, 0.2, 0.3]]), analysis.random_weights(spec, 1)[0]
+    first, middle, last = analysis.layer_states(spec, x, w)
+    np.testing.assert_allclose(last, analysis.state(spec, x.double(), w), atol=1e-12)
+    np.testing.assert_allclose(analysis.bloch_vectors(first)[..., 2], x.double().cos(), atol=1e-12)  # RX(x)|0> has <Z> = cos x
+    assert analysis.meyer_wallach(first).max() < 1e-12 < analysis.meyer_wallach(middle).min()
+    with pytest.raises(ValueError, match="mirrored"):
+        analysis.layer_states(CircuitSpec(mirror=True), torch.zeros(1, 4), torch.zeros(2, 4))
+
+
+def test_linear_cka_ignores_rotation_shift_and_scale():
+    rng = np.random.default_rng(0)
+    a = rng.normal(size=(500, 3))
+    q, _ = np.linalg.qr(rng.normal(size=(3, 3)))
+    assert analysis.linear_cka(a, 5 * a @ q + 7) == pytest.approx(1)
+    assert analysis.linear_cka(a, rng.normal(size=(500, 4))) < 0.02
+    one, two = rng.normal(size=(2, 50))  # single columns: the squared correlation
+    assert analysis.linear_cka(one, two) == pytest.approx(np.corrcoef(one, two)[0, 1] ** 2)
+    assert analysis.linear_cka(a, np.ones(500)) == 0
+    with pytest.raises(ValueError, match="same examples"):
+        analysis.linear_cka(a, a[:9])
