@@ -41,8 +41,10 @@ build/peers/.installed: tests/benchmarks/peers.txt tests/constraints.txt
 	@build/peers/bin/python -m pip install --quiet -r tests/benchmarks/peers.txt -c tests/constraints.txt
 	@touch $@
 
-bench: build/peers/.installed  ## the quantum layer beside its peers, timed in one process (quiet machine!): table, record, figure
+bench: build/peers/.installed $(STAMP)  ## quantum layer beside its peers, qubits, BreakHis loading (quiet machine!): tables, records
 	@build/peers/bin/python tests/benchmarks/quantum_layer.py --out notebooks/results/benchmarks
+	@$(BIN)/python tests/benchmarks/qubit_scaling.py --out notebooks/results/benchmarks
+	@$(BIN)/python tests/benchmarks/breakhis_loading.py --out notebooks/results/benchmarks
 
 student: $(STAMP)  ## versions without solutions and outputs, in build/student
 	@$(COURSE) student
