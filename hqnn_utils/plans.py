@@ -75,12 +75,7 @@ def baselines() -> list[dict]:
                    + grid(backbone=["small_cnn", "small_cnn_6"], seed=range(3), size=64, source=source_of(64), epochs=8, patience=None))  # fmt: skip
 
 
-def reach_28px() -> list[dict]:
-    """Notebook 06: how far this size of network goes with two views of each test image, for the hybrid and both its controls alike."""
-    return by_seed(grid(backbone="small_cnn_6", head=["linear", "study_hybrid", "study_matched"], test_flips=True, seed=range(10)))
-
-
-PLANS = {"baselines": baselines, "reach_28px": reach_28px, "heads_28px": heads_28px, "large_64px": large_64px, "ablations_28px": ablations_28px,
+PLANS = {"baselines": baselines, "heads_28px": heads_28px, "large_64px": large_64px, "ablations_28px": ablations_28px,
          "cross_validation_28px": cross_validation_28px, "leakage_28px": leakage_28px}  # fmt: skip
 
 
