@@ -78,11 +78,13 @@ class QuantumLayer(nn.Module):
                              f"got a tensor of shape {tuple(inputs.shape)}")  # fmt: skip
         if not inputs.is_floating_point():
             raise ValueError(f"a circuit takes floating-point features, got {inputs.dtype}")
-        flat = inputs.reshape(-1, self.spec.n_inputs)
+        flat, weights = inputs.reshape(-1, self.spec.n_inputs), self.weights.to(inputs.dtype)
+        if not torch.is_grad_enabled():  # what says that it wants a gradient makes PennyLane's adjoint devices compute one, even here
+            flat, weights = flat.detach(), weights.detach()
         if len(flat) == 0:  # keeps the graph, so that an empty batch can go backward too
-            values = flat.sum() * self.weights.sum() + flat.new_zeros(0, self.spec.n_outputs)
+            values = flat.sum() * weights.sum() + flat.new_zeros(0, self.spec.n_outputs)
         else:
-            values = self._run(flat, self.weights.to(inputs.dtype)).to(device=inputs.device, dtype=inputs.dtype)
+            values = self._run(flat, weights).to(device=inputs.device, dtype=inputs.dtype)
         return values.reshape(*inputs.shape[:-1], self.spec.n_outputs)
 
     def extra_repr(self) -> str:

@@ -24,6 +24,7 @@ from .circuits import CircuitSpec
 from .cosines import is_mean_of_cosines, mean_of_cosines, observable_masks, parity
 
 DOUBLE_UP_TO = 8  # up to this many qubits the work is done in float64, whatever the inputs are
+LONGEST_SUM = 2**10  # terms that one matrix product of the measurement adds up: float32 loses digits in longer ones
 LARGEST_GROUP = 5  # qubits whose gates become one matrix: larger means more arithmetic, smaller more calls
 
 
@@ -177,7 +178,12 @@ class _Fused(torch.autograd.Function):
 
 
 def _measure(psi: torch.Tensor, table: torch.Tensor) -> torch.Tensor:
-    return torch.view_as_real(psi).flatten(1).square() @ table if psi.is_complex() else psi.square() @ table[::2]
+    squares, table = (torch.view_as_real(psi).flatten(1).square(), table) if psi.is_complex() else (psi.square(), table[::2])
+    if len(table) <= LONGEST_SUM:
+        return squares @ table
+    # One product would add millions of float32 numbers one after another: sum pieces, then the sums.
+    pieces = squares.unflatten(1, (-1, LONGEST_SUM)).transpose(0, 1) @ table.unflatten(0, (-1, LONGEST_SUM))
+    return pieces.sum(0)
 
 
 def _groups(n: int) -> list[int]:
@@ -291,7 +297,7 @@ def _observable_table(spec: CircuitSpec, dtype: torch.dtype, device: torch.devic
 
     The entanglers that ``_plan`` left out are in here: CNOTs only reorder the rows, CZs change nothing.
     """
-    table = np.array([1.0 - 2 * parity(np.arange(2**spec.n_qubits) & z) for z in observable_masks(spec)]).T
+    table = np.array([1 - 2 * parity(np.arange(2**spec.n_qubits) & z) for z in observable_masks(spec)]).T
     for _, pairs in reversed(_plan(spec, True)[len(_plan(spec, False)) :]):
         kind, value = _entangler(spec.n_qubits, spec.gate, pairs, torch.device("cpu"))
         if kind == "permute":  # after it the amplitude at k is psi[source[k]]: that one gets the eigenvalue of k

@@ -112,6 +112,24 @@ def test_shots_scatter_around_the_exact_value_and_train():
     assert x.grad.shape == (3, 3)
 
 
+def test_no_gradient_is_computed_where_none_is_wanted(monkeypatch):
+    """lightning's adjoint method computes gradients during the forward pass, of all that says it is trainable."""
+    lightning = pytest.importorskip("pennylane_lightning.lightning_qubit").LightningQubit
+    asked, both = [], lightning.execute_and_compute_derivatives
+
+    def spy(self, circuits, *arguments, **options):
+        asked.append(sum(len(circuit.trainable_params) for circuit in circuits))
+        return both(self, circuits, *arguments, **options)
+
+    monkeypatch.setattr(lightning, "execute_and_compute_derivatives", spy)
+    made, x = layer("pennylane", device="lightning.qubit"), torch.randn(4, 3, requires_grad=True)
+    with torch.no_grad():
+        quiet = made(x)
+    assert not any(asked)
+    torch.testing.assert_close(quiet, made(x))
+    assert any(asked)
+
+
 def test_lightning_gives_the_same_values_and_gradients():
     x = torch.randn(2, 3, dtype=torch.float64, requires_grad=True)
     results = []

@@ -201,6 +201,14 @@ def test_sixteen_qubits_agree_between_both_routes():
         torch.testing.assert_close(expectations(spec, x, w)[:, qubit], sums[:, 0] - sums[:, 1], atol=1e-11, rtol=0)
 
 
+def test_float32_keeps_its_digits_in_long_sums():
+    """A million probabilities, added one after another in float32, lose two digits more than this."""
+    spec = CircuitSpec(n_qubits=20, n_layers=1, rotation="Rot", entangler="none")
+    x, weights = torch.linspace(-1, 1, 20)[None], init_weights(spec, generator=torch.Generator().manual_seed(0))
+    exact = expectations(spec, x.double(), weights.double())
+    assert (expectations(spec, x, weights) - exact).abs().max() < 1e-6
+
+
 def test_the_cosines_use_each_sign_pattern_once():
     strings = np.array([0b1100, 0b0110, 0b1010, 0b0001])  # the third is the product of the first two: rank 3, 8 patterns, 4 pairs
     k = _patterns_once(strings)
