@@ -36,6 +36,11 @@ def heads_28px() -> list[dict]:
     return by_seed(grid(head=["linear", "study_hybrid", "study_matched", "dressed", "matched", "mlp"], seed=range(10)))
 
 
+def reach_28px() -> list[dict]:
+    """Notebook 06: the best route that validation images found, for the hybrid and its controls alike: two convolutions a block, test-time flips."""
+    return by_seed(grid(backbone="small_cnn_6", head=["linear", "study_hybrid", "study_matched"], test_flips=True, seed=range(10)))
+
+
 def large_64px() -> list[dict]:
     """Notebooks 03 and 06: the three large backbones from scratch at 64 px, with the study's learning rate and batch size."""
     return by_seed(grid(backbone=LARGE, head=["linear", "study_hybrid", "study_matched"], seed=range(3), size=64, source=source_of(64), epochs=8, lr=3e-4,
@@ -54,6 +59,13 @@ def ablations_28px() -> list[dict]:
     changes += [dict(head="matched", spec=spec) for spec in (dict(n_layers=6), dict(n_qubits=8), dict(rotation="Rot", entangler="strong"))]
     changes += [dressed | dict(labels="shuffled"), dict(head="linear", labels="shuffled")]
     return by_seed([change | dict(seed=seed) for change in changes for seed in range(10)])
+
+
+def replication_28px() -> list[dict]:
+    """Notebook 08: the conditions of the nine hypotheses once more, with ten seeds that nobody had seen when the verdicts were known."""
+    changes = [dict(head=h) for h in ("linear", "study_hybrid", "study_matched", "study_branch", "dressed", "matched", "mlp", "frozen")]
+    changes += [dict(head="dressed", spec=spec) for spec in (dict(entangler="none"), dict(reupload=True), dict(n_layers=1), dict(n_layers=6))]
+    return by_seed([change | dict(seed=seed) for change in changes for seed in range(10, 20)])
 
 
 def cross_validation_28px() -> list[dict]:
@@ -75,8 +87,8 @@ def baselines() -> list[dict]:
                    + grid(backbone=["small_cnn", "small_cnn_6"], seed=range(3), size=64, source=source_of(64), epochs=8, patience=None))  # fmt: skip
 
 
-PLANS = {"baselines": baselines, "heads_28px": heads_28px, "large_64px": large_64px, "ablations_28px": ablations_28px,
-         "cross_validation_28px": cross_validation_28px, "leakage_28px": leakage_28px}  # fmt: skip
+PLANS = {"baselines": baselines, "heads_28px": heads_28px, "reach_28px": reach_28px, "large_64px": large_64px, "ablations_28px": ablations_28px,
+         "replication_28px": replication_28px, "cross_validation_28px": cross_validation_28px, "leakage_28px": leakage_28px}  # fmt: skip
 
 
 def read_table(path: Path) -> list[dict]:

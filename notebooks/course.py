@@ -178,9 +178,10 @@ def results_table() -> str:
     from hqnn_utils.tables import by_condition, run_scores
 
     def name(record: dict) -> str:
-        return f"{record['settings']['backbone']}|{record['settings']['head']}|{record['data']['name']}, {record['data']['size']} px"
+        twice = ", test images also mirrored" if record["settings"]["test_flips"] else ""
+        return f"{record['settings']['backbone']}{twice}|{record['settings']['head']}|{record['data']['name']}, {record['data']['size']} px"
 
-    groups = by_condition(measured("heads_28px") + measured("large_64px"), name)
+    groups = by_condition(measured("heads_28px") + measured("reach_28px") + measured("large_64px"), name)
     lines = ["| backbone | head | data | weights | seeds | " + " | ".join(SHOWN) + " |", "|" + "---|" * (5 + len(SHOWN))]
     for key, runs in groups.items():
         scores, weights = run_scores(runs), runs[0]["settings"]["weights"] or "random"

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from hqnn_utils import plans
+from hqnn_utils import plans, tables, verdicts
 from hqnn_utils.families import load_family
 from hqnn_utils.settings import complete
 
@@ -22,11 +22,22 @@ def test_tables_are_complete_and_paired(name):
             {k: v for k, v in s.items() if k not in ("name", "seed", "protocol")} | {"kind": s["protocol"]["kind"]}, sort_keys=True
         )
         seeds.setdefault(condition + str(s["protocol"].get("fold", "")) + str(s["protocol"].get("by_original")), []).append(s["seed"])
-    assert all(v == list(range(len(v))) and len(v) >= 3 for v in seeds.values())
+    assert all(v == list(range(v[0], v[0] + len(v))) and len(v) >= 3 for v in seeds.values())
 
 
 def test_the_ablations_are_as_many_as_promised():
     assert len(plans.ablations_28px()) >= 200 and len({complete(s)["name"].rsplit("-s", 1)[0] for s in plans.ablations_28px()}) >= 20
+
+
+def test_the_replication_is_the_same_with_other_seeds():
+    """Each condition of a hypothesis, as it was measured first, with seeds that were not used before."""
+    first = [complete(s) for s in plans.heads_28px() + plans.ablations_28px()]
+    again = [complete(s) for s in plans.replication_28px()]
+    without = lambda s: {k: v for k, v in s.items() if k not in ("seed", "name")}  # noqa: E731
+    assert all(without(s) in [without(f) for f in first] for s in again)
+    assert not {s["seed"] for s in again} & {s["seed"] for s in first}
+    needed = {name for h in verdicts.HYPOTHESES for name in (h.a, h.b)}
+    assert {tables.label({"settings": s}) for s in again} == needed
 
 
 def test_the_command_line(tmp_path, capsys, monkeypatch):
