@@ -39,6 +39,11 @@ def measured_conditions() -> dict[str, list[dict]]:
     return by_condition(measured("heads_28px") + measured("ablations_28px"))
 
 
+def replicated_conditions() -> dict[str, list[dict]]:
+    """The conditions of the hypotheses, measured again with ten other seeds after the first verdicts were known."""
+    return by_condition(measured("replication_28px"))
+
+
 def judge(groups: dict[str, list[dict]], hypotheses=HYPOTHESES, score: str = "auc", keep=None, n_resamples: int = 10_000):
     """pandas table: one row a hypothesis with difference, intervals, p-values before and after Holm, power, and the verdict.
 
