@@ -22,6 +22,7 @@ import torch
 
 from .circuits import CircuitSpec
 from .cosines import is_mean_of_cosines, mean_of_cosines, observable_masks, parity
+from .rotations import rotations
 
 DOUBLE_UP_TO = 8  # up to this many qubits the work is done in float64, whatever the inputs are
 LONGEST_SUM = 2**10  # terms that one matrix product of the measurement adds up: float32 loses digits in longer ones
@@ -97,12 +98,12 @@ def _prepare(spec: CircuitSpec, x: torch.Tensor, weights: torch.Tensor, to_the_e
     n, plan = spec.n_qubits, _plan(spec, to_the_end)
     # Only RY, CNOT and CZ have no imaginary part; real arithmetic is three to four times cheaper.
     real = spec.rotation == "RY" and (spec.encoding == "amplitude" or (spec.encoding == "angle" and spec.axis == "Y"))
-    gates = dict(enumerate(_rotations(spec.rotation, weights, 1.0, real).unbind(-4)))
+    gates = dict(enumerate(rotations(spec.rotation, weights, 1.0, real).unbind(-4)))
     product, phases = lambda names, start: reduce(lambda done, name: gates[name] @ done, names, start), None
     if spec.encoding == "amplitude":
         psi = (x / x.norm(dim=1, keepdim=True)).to(gates[0].dtype)
     elif spec.encoding == "angle":
-        gates["encode"] = _rotations("R" + spec.axis, x, spec.scaling, real)
+        gates["encode"] = rotations("R" + spec.axis, x, spec.scaling, real)
         (_, first), *plan = plan
         psi = _product_state(product(first[1:], gates["encode"][..., :1]))
     else:
@@ -217,30 +218,6 @@ def _trace_index(m: int, device: torch.device) -> torch.Tensor:
     low = m - 1 - q
     insert = lambda bit: ((rest >> low) << (low + 1)) | (bit << low) | (rest & ((1 << low) - 1))  # noqa: E731
     return torch.from_numpy(insert(i) * 2**m + insert(j)).to(device)
-
-
-def _rotations(name: str, angles: torch.Tensor, scale: float, real: bool) -> torch.Tensor:
-    """One-qubit matrices (..., 2, 2) for scale * angles (...), or (..., 3) for Rot = RZ(c) RY(b) RZ(a): cosines, combined."""
-    combine, shift, table = _trigonometry(name, scale, real, angles.dtype, angles.device)
-    entries = torch.cos((angles if name == "Rot" else angles.unsqueeze(-1)) @ combine + shift) @ table
-    return entries.unflatten(-1, (2, 2)) if real else torch.view_as_complex(entries.unflatten(-1, (2, 2, 2)))
-
-
-@lru_cache(maxsize=64)
-def _trigonometry(name: str, scale: float, real: bool, dtype: torch.dtype, device: torch.device) -> tuple:
-    """Which waves cos(angles @ combine + shift), and which sums of them are the entries 00, 01, 10, 11 (real, imaginary)."""
-    if name == "Rot":  # 00 is cos(b/2) e^(-i(c+a)/2), 10 is sin(b/2) e^(i(c-a)/2): each a sum of two waves, by Euler's formula
-        combine = np.array([[1, 1, -1, -1], [-1, 1, 1, -1], [1, 1, 1, 1]]) / 2
-        cos, sin = np.split(np.eye(8) / 2, 2)
-        re00, im00, re10, im10 = cos[0] + cos[1], -sin[0] - sin[1], sin[2] - sin[3], cos[3] - cos[2]
-    else:
-        combine = np.array([[0.5]])
-        (cos, sin), no = np.eye(2), np.zeros(2)
-        re00, im00, re10, im10 = {"RX": (cos, no, no, -sin), "RY": (cos, no, sin, no), "RZ": (cos, -sin, no, no)}[name]
-    table = [re00, im00, -re10, im10, re10, im10, re00, -im00]  # a rotation has 11 = conj(00) and 01 = -conj(10)
-    shift = np.repeat([0, -math.pi / 2], combine.shape[1])
-    parts = scale * np.hstack([combine, combine]), shift, np.array(table[:: 2 if real else 1]).T
-    return tuple(torch.tensor(np.ascontiguousarray(part), dtype=dtype, device=device) for part in parts)
 
 
 def _product_state(vectors: torch.Tensor) -> torch.Tensor:
