@@ -173,7 +173,7 @@ def test_partial_extraction_is_noticed_and_redone(tmp_path, damage):
 
 def test_interrupted_extraction_leaves_nothing_behind_and_starts_anew(tmp_path, monkeypatch):
     path = good(tmp_path / bf.ARCHIVE)
-    extract = tarfile.TarFile.extract
+    extract = tarfile.TarFile.extractfile
 
     def interrupted(self, member, *args, **kwargs):
         if member.name.endswith(M):
@@ -181,7 +181,7 @@ def test_interrupted_extraction_leaves_nothing_behind_and_starts_anew(tmp_path, 
         return extract(self, member, *args, **kwargs)
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(tarfile.TarFile, "extract", interrupted)
+        patch.setattr(tarfile.TarFile, "extractfile", interrupted)
         bf.extract_archive(path, progress=False)
     assert [p.name for p in tmp_path.iterdir()] == [bf.ARCHIVE]
     killed = tmp_path / "BreaKHis_v1-extracted.partial"  # what a killed process leaves
