@@ -36,6 +36,11 @@ def observable_masks(spec: CircuitSpec) -> list[int]:
     return {"Z": bit, "Z0": bit[:1], "parity": [2**n - 1]}[spec.observable]
 
 
+def eigenvalues(spec: CircuitSpec) -> np.ndarray:
+    """Value of each observable for each basis state, (2**n, n_outputs) of +1 and -1 as int8; qubit 0 is the most significant bit."""
+    return np.array([1 - 2 * parity(np.arange(2**spec.n_qubits) & mask) for mask in observable_masks(spec)]).T
+
+
 def is_mean_of_cosines(spec: CircuitSpec) -> bool:
     """Whether the identity holds for this circuit and its table is small enough."""
     commuting = spec.encoding == "angle" and spec.axis == "X" and spec.rotation == "RX" and (spec.gate == "CNOT" or spec.entangler == "none")

@@ -19,7 +19,7 @@ def _fused_engine(spec: CircuitSpec, device: str | None, shots: int | None, nois
     return lambda inputs, weights: expectations(spec, inputs, weights)
 
 
-def _pennylane_engine(spec: CircuitSpec, device: str | None, shots: int | None, noise):
+def _pennylane_engine(spec: CircuitSpec, device, shots: int | None, noise):
     """A QNode on any PennyLane device, batched where the device and the gradient method allow it."""
     device = device or ("default.mixed" if noise is not None else "default.qubit")
     name = device if isinstance(device, str) else device.name
@@ -56,7 +56,7 @@ class QuantumLayer(nn.Module):
     one dtype, float32 or float64, and one torch device.
     """
 
-    def __init__(self, spec: CircuitSpec, engine: str = "fused", device: str | None = None, shots: int | None = None,
+    def __init__(self, spec: CircuitSpec, engine: str = "fused", device=None, shots: int | None = None,
                  noise=None, init: str = "uniform", generator: torch.Generator | None = None):  # fmt: skip
         super().__init__()
         self.spec, self.engine = spec, choose("engine", engine, ENGINES)

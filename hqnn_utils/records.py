@@ -109,11 +109,6 @@ def load_record(path: str | os.PathLike) -> dict:
     return record
 
 
-def load_records(folder: str | os.PathLike, pattern: str = "*.json") -> list[dict]:
-    """All records in ``folder`` whose file name matches ``pattern``, ordered by name."""
-    return [load_record(path) for path in sorted(Path(folder).glob(pattern))]
-
-
 def fingerprint(record: dict) -> str:
     """SHA-256 of what two identical runs must share: everything but time and machine."""
     stable = {k: v for k, v in plain(record).items() if k not in VOLATILE}

@@ -8,22 +8,8 @@ import numpy as np
 import torch
 
 from .circuits import CircuitSpec
+from .cosines import eigenvalues
 from .statevector import state
-
-
-def outcome_signs(spec: CircuitSpec) -> torch.Tensor:
-    """(2**n, n_outputs) of +1 and -1: the value of each observable for each measured bit string, qubit 0 being the leftmost bit."""
-    n = spec.n_qubits
-    bits = (torch.arange(2**n)[:, None] >> torch.arange(n - 1, -1, -1)) & 1
-    z = 1.0 - 2.0 * bits.double()
-    if spec.observable == "Z":
-        return z
-    if spec.observable == "Z0":
-        return z[:, :1]
-    if spec.observable == "parity":
-        return z.prod(dim=1, keepdim=True)
-    i, j = torch.triu_indices(n, n, offset=1)
-    return z[:, i] * z[:, j]
 
 
 def outcome_probabilities(spec: CircuitSpec, inputs: torch.Tensor, weights: torch.Tensor) -> np.ndarray:
@@ -43,7 +29,7 @@ def sampled_expectations(spec: CircuitSpec, inputs: torch.Tensor, weights: torch
         raise ValueError(f"need at least one shot and one repeat, got shots={shots}, repeats={repeats}")
     p, rng = outcome_probabilities(spec, inputs, weights), np.random.default_rng(seed)
     counts = rng.multinomial(shots, np.broadcast_to(p, (repeats, *p.shape)))
-    return torch.from_numpy(counts / shots) @ outcome_signs(spec)
+    return torch.from_numpy(counts / shots @ eigenvalues(spec))
 
 
 def shift_gradient(

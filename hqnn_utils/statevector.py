@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 from .circuits import CircuitSpec
-from .cosines import is_mean_of_cosines, mean_of_cosines, observable_masks, parity
+from .cosines import eigenvalues, is_mean_of_cosines, mean_of_cosines
 from .rotations import rotations
 
 DOUBLE_UP_TO = 8  # up to this many qubits the work is done in float64, whatever the inputs are
@@ -274,7 +274,7 @@ def _observable_table(spec: CircuitSpec, dtype: torch.dtype, device: torch.devic
 
     The entanglers that ``_plan`` left out are in here: CNOTs only reorder the rows, CZs change nothing.
     """
-    table = np.array([1 - 2 * parity(np.arange(2**spec.n_qubits) & z) for z in observable_masks(spec)]).T
+    table = eigenvalues(spec)
     for _, pairs in reversed(_plan(spec, True)[len(_plan(spec, False)) :]):
         kind, value = _entangler(spec.n_qubits, spec.gate, pairs, torch.device("cpu"))
         if kind == "permute":  # after it the amplitude at k is psi[source[k]]: that one gets the eigenvalue of k

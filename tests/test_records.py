@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from hqnn_utils import records
+from hqnn_utils.families import load_all
 
 
 def example(**changes):
@@ -21,7 +22,7 @@ def test_round_trip(tmp_path):
     assert found["predictions"]["test"] == {"ids": ["test/0"], "labels": [1], "probabilities": [0.1234568]}
     assert found["scores"]["test"]["auc"] is None, "JSON has no NaN"
     assert found["schema"] == records.SCHEMA
-    assert records.load_records(path.parent) == [found]
+    assert load_all(path.parent) == [found]
     assert [p.name for p in path.parent.iterdir()] == ["run-1.json"], "no temporary file stays behind"
 
 

@@ -10,8 +10,9 @@ import torch
 
 from hqnn_utils import study
 from hqnn_utils.data import load_breastmnist
+from hqnn_utils.families import load_all
 from hqnn_utils.metrics import scores
-from hqnn_utils.records import RecordError, fingerprint, load_records
+from hqnn_utils.records import RecordError, fingerprint
 from hqnn_utils.settings import DEFAULTS, StudyError, complete, grid
 from hqnn_utils.study import run_study
 
@@ -208,12 +209,12 @@ def test_a_record_holds_settings_and_recomputable_scores(data, tmp_path):
     test = record["predictions"]["test"]
     assert scores(test["labels"], test["probabilities"]) == pytest.approx(record["scores"]["test"], nan_ok=True)
     assert record["data"]["phantom"] is True and record["timing"]["threads"] >= 1 and record["timing"]["cpu_seconds"] > 0
-    assert fingerprint(load_records(tmp_path)[0]) == fingerprint(record)
+    assert fingerprint(load_all(tmp_path)[0]) == fingerprint(record)
 
 
 def test_what_is_there_is_not_made_again(data, tmp_path):
     first = run(data, tmp_path)
-    assert run(data, tmp_path)["timing"] == load_records(tmp_path)[0]["timing"] == pytest.approx(first["timing"])
+    assert run(data, tmp_path)["timing"] == load_all(tmp_path)[0]["timing"] == pytest.approx(first["timing"])
     changed, other = run(data, tmp_path, epochs=2), load_breastmnist(16, "phantom", seed=1).limit_train(48)
     assert len(changed["history"]) == 2, "other settings: made anew"
     assert run(other, tmp_path, epochs=2)["data"]["digest"] == other.digest, "other data: made anew"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from . import Verdict, number
 
 
@@ -38,12 +36,15 @@ def _control(answer, *, hybrid) -> Verdict:
 
 
 def _paired(answer, *, a, b) -> Verdict:
+    from ..comparison import paired_seeds
+
     try:
         difference, ahead = answer
         difference, ahead = float(difference), int(ahead)
     except (TypeError, ValueError):
         return Verdict(False, "expected a tuple of two numbers: mean difference, seeds ahead")
-    truth, wins = float(np.mean(np.asarray(a) - np.asarray(b))), int((np.asarray(a) > np.asarray(b)).sum())
+    found = paired_seeds(a, b)
+    truth, wins = found["difference"], found["ahead"]
     if abs(difference - truth) > 1e-6:
         hint = "the sign is turned round: a minus b" if abs(difference + truth) < 1e-6 else "take the mean of a - b over seeds"
         return Verdict(False, f"the mean difference is not {difference:.4f}: {hint}")

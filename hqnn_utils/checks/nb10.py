@@ -14,8 +14,10 @@ def _shots(answer, *, error) -> Verdict:
 
 
 def _circuits(answer, *, spec, images) -> Verdict:
-    angles = spec.n_inputs + spec.n_weights
-    truth = images * (1 + 2 * angles)
+    from ..shots import device_cost
+
+    truth = device_cost(spec, images, shots=1, gradient=True).circuits
+    angles = (truth // images - 1) // 2
     return number(answer, truth, 0.1, f"{truth:,} circuits: 1 + 2 x {angles} for each image",
                   {images * 2 * angles: "and one more for the value itself", images * (1 + angles): "two shifted circuits for each angle",
                    images * (1 + 2 * spec.n_weights): "the inputs are angles too: the backbone wants their gradient",
