@@ -36,6 +36,14 @@ def heads_28px() -> list[dict]:
     return by_seed(grid(head=["linear", "study_hybrid", "study_matched", "dressed", "matched", "mlp"], seed=range(10)))
 
 
+def search_28px() -> list[dict]:
+    """Notebook 06: ways to a better hybrid, four seeds each, judged on validation images. What they vary is in ``heads_28px`` and ``reach_28px``."""
+    changes = [dict(augment=None), dict(batch_size=16), dict(lr=4e-3), dict(weight_decay=0.05), dict(size=64, source=source_of(64))]
+    return by_seed(
+        [dict(backbone="small_cnn_6", head="study_hybrid", test_flips=True, seed=seed) | change for seed in range(4) for change in changes]
+    )
+
+
 def reach_28px() -> list[dict]:
     """Notebook 06: the best route that validation images found, for the hybrid and its controls alike: two convolutions a block, test-time flips."""
     return by_seed(grid(backbone="small_cnn_6", head=["linear", "study_hybrid", "study_matched"], test_flips=True, seed=range(10)))
@@ -87,7 +95,7 @@ def baselines() -> list[dict]:
                    + grid(backbone=["small_cnn", "small_cnn_6"], seed=range(3), size=64, source=source_of(64), epochs=8, patience=None))  # fmt: skip
 
 
-PLANS = {"baselines": baselines, "heads_28px": heads_28px, "reach_28px": reach_28px, "large_64px": large_64px, "ablations_28px": ablations_28px,
+PLANS = {"baselines": baselines, "heads_28px": heads_28px, "search_28px": search_28px, "reach_28px": reach_28px, "large_64px": large_64px, "ablations_28px": ablations_28px,
          "replication_28px": replication_28px, "cross_validation_28px": cross_validation_28px, "leakage_28px": leakage_28px}  # fmt: skip
 
 

@@ -171,11 +171,9 @@ def seed_rows(rows: list[dict]) -> list[dict]:
 
 @lru_cache  # the measured families do not change while this runs
 def results_table() -> str:
-    """The measured records of notebooks 03 and 06: one row a model, with data, weights and seeds, all recomputed from predictions."""
-    import numpy as np
-
+    """The measured records of notebook 06: one row a model, with data, weights and seeds, all recomputed from predictions."""
     from hqnn_utils.families import measured
-    from hqnn_utils.tables import by_condition, run_scores
+    from hqnn_utils.tables import by_condition, summary
 
     def name(record: dict) -> str:
         twice = ", test images also mirrored" if record["settings"]["test_flips"] else ""
@@ -183,10 +181,9 @@ def results_table() -> str:
 
     groups = by_condition(measured("heads_28px") + measured("reach_28px") + measured("large_64px"), name)
     lines = ["| backbone | head | data | weights | seeds | " + " | ".join(SHOWN) + " |", "|" + "---|" * (5 + len(SHOWN))]
-    for key, runs in groups.items():
-        scores, weights = run_scores(runs), runs[0]["settings"]["weights"] or "random"
-        cells = [f"{np.nanmean(scores[s]):.3f} ± {np.nanstd(scores[s], ddof=1):.3f}" if len(runs) > 1 else f"{scores[s][0]:.3f}" for s in SHOWN]
-        lines.append("| " + " | ".join([*key.split("|"), weights, str(len(runs)), *cells]) + " |")
+    for key, row in summary(groups, shown=SHOWN).iterrows():
+        weights = groups[key][0]["settings"]["weights"] or "random"
+        lines.append("| " + " | ".join([*key.split("|"), weights, *map(str, row)]) + " |")
     about = ("Mean ± standard deviation over seeds on the 156 official test images, threshold 0.5. `study_hybrid` is the study's head with its circuit, "
              "`study_matched` the same with a classical map of as many parameters; `dressed` and `matched` are such a pair without a bypass. The 64-pixel file is "
              "resampled from BUSI (a stand-in, not the official file).")  # fmt: skip
