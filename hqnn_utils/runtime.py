@@ -1,4 +1,4 @@
-"""Floor 0: profile, seed, device, data folder, environment check and provenance stamp."""
+"""Profile, seed, device, data folder, environment check and provenance stamp."""
 
 from __future__ import annotations
 
@@ -12,10 +12,22 @@ from pathlib import Path
 
 # Distribution -> lowest version that the notebooks were written for (the same numbers as requirements.txt).
 REQUIRED = {
-    "torch": "2.9", "torchvision": "0.24", "pennylane": "0.45", "medmnist": "3.0", "numpy": "2.0",
-    "pandas": "2.2", "matplotlib": "3.8", "seaborn": "0.13", "scikit-learn": "1.5", "scipy": "1.13",
-    "statsmodels": "0.14.4", "joblib": "1.4", "captum": "0.9", "tqdm": "4.66", "ipywidgets": "7.7",
-}  # fmt: skip
+    "torch": "2.9",
+    "torchvision": "0.24",
+    "pennylane": "0.45",
+    "medmnist": "3.0",
+    "numpy": "2.0",
+    "pandas": "2.2",
+    "matplotlib": "3.8",
+    "seaborn": "0.13",
+    "scikit-learn": "1.5",
+    "scipy": "1.13",
+    "statsmodels": "0.14.4",
+    "joblib": "1.4",
+    "captum": "0.9",
+    "tqdm": "4.66",
+    "ipywidgets": "7.7",
+}
 
 
 class DataError(RuntimeError):
@@ -140,8 +152,13 @@ def check_environment(required: dict[str, str] | None = None) -> list[dict[str, 
     prints the table so that a student can read it aloud to an instructor.
     """
     python_ok = sys.version_info >= (3, 11)
-    rows = [dict(package="python", version=platform.python_version(),
-                 status="OK" if python_ok else "needs Python 3.11 or newer: create a new environment")]  # fmt: skip
+    rows = [
+        dict(
+            package="python",
+            version=platform.python_version(),
+            status="OK" if python_ok else "needs Python 3.11 or newer: create a new environment",
+        )
+    ]
     for name, lowest in (REQUIRED if required is None else required).items():
         found = version_of(name)
         if found is None:
@@ -161,8 +178,11 @@ def _gpu_row() -> dict[str, str]:
         import torchvision  # noqa: F401  (its compiled operators fail to load beside a torch of another build)
     except Exception as error:  # any import failure is the finding here
         first = str(error).splitlines()[0]
-        return dict(package="torch + torchvision", version="-",
-                    status=f"does not import ({first}): reinstall both with pip install -U torch torchvision")  # fmt: skip
+        return dict(
+            package="torch + torchvision",
+            version="-",
+            status=f"does not import ({first}): reinstall both with pip install -U torch torchvision",
+        )
     if torch.cuda.is_available():
         return dict(package="GPU", version=torch.cuda.get_device_name(0), status="OK")
     return dict(package="GPU", version="none", status="OK (a CPU will do)")
@@ -171,7 +191,9 @@ def _gpu_row() -> dict[str, str]:
 def git_commit() -> str | None:
     """Short commit of the course's checkout, with ``+`` when files differ from it; ``None`` outside git."""
     root = Path(__file__).resolve().parent.parent
-    if not (root / ".git").exists():  # installed from a wheel: a repository around it would not be ours
+    if not (
+        root / ".git"
+    ).exists():  # installed from a wheel: a repository around it would not be ours
         return None
     try:
         run = dict(cwd=root, capture_output=True, text=True, timeout=10, check=True)
@@ -189,9 +211,17 @@ def provenance(profile: Profile | None = None, seed: int | None = None, data=Non
     """
     from hqnn_utils import __version__
 
-    versions = {name: version_of(name) for name in ("torch", "torchvision", "pennylane", "medmnist", "numpy", "scikit-learn")}
-    stamp = {"python": platform.python_version(), "hqnn_utils": __version__, **versions,
-             "commit": git_commit(), "device": default_device()}  # fmt: skip
+    versions = {
+        name: version_of(name)
+        for name in ("torch", "torchvision", "pennylane", "medmnist", "numpy", "scikit-learn")
+    }
+    stamp = {
+        "python": platform.python_version(),
+        "hqnn_utils": __version__,
+        **versions,
+        "commit": git_commit(),
+        "device": default_device(),
+    }
     if profile is not None:
         stamp["profile"] = profile.name
     if seed is not None:

@@ -43,7 +43,9 @@ def read(path: Path):
 def write(notebook, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     nbformat.validate(notebook)
-    path.write_text(nbformat.writes(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    path.write_text(
+        nbformat.writes(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
 
 
 def tags(cell) -> list[str]:
@@ -53,7 +55,9 @@ def tags(cell) -> list[str]:
 def code_digest(notebook) -> str:
     """Digest of the code cells: stored when they are executed, compared by a test. The install cell does not count:
     an instructor's retarget changes it, and no output depends on it."""
-    code = [c.source for c in notebook.cells if c.cell_type == "code" and "bootstrap" not in tags(c)]
+    code = [
+        c.source for c in notebook.cells if c.cell_type == "code" and "bootstrap" not in tags(c)
+    ]
     return hashlib.sha256(json.dumps(code).encode()).hexdigest()
 
 
@@ -94,8 +98,10 @@ def badges_source(course: dict, entry: dict) -> str:
             "",
         ]
     times = minutes(entry["name"])
-    lines.append(f"**Time** smoke {times['smoke']}, laptop {times['laptop']}, full {times['full']} "
-                 f"· **Before this** {entry['needs']} · **Data** {entry['data']}")  # fmt: skip
+    lines.append(
+        f"**Time** smoke {times['smoke']}, laptop {times['laptop']}, full {times['full']} "
+        f"· **Before this** {entry['needs']} · **Data** {entry['data']}"
+    )
     return "\n".join(lines)
 
 
@@ -113,12 +119,19 @@ def minutes(name: str) -> dict[str, str]:
 
 
 def course_table(course: dict) -> str:
-    rows = ["| notebook | question | smoke | laptop | full | before this |", "|---|---|---|---|---|---|"]
+    rows = [
+        "| notebook | question | smoke | laptop | full | before this |",
+        "|---|---|---|---|---|---|",
+    ]
     for e in course["notebooks"]:
         name = e["name"]
-        needs = re.sub(r"\]\((\d\d_)", r"](notebooks/\1", e["needs"])  # links are written as seen from a notebook
+        needs = re.sub(
+            r"\]\((\d\d_)", r"](notebooks/\1", e["needs"]
+        )  # links are written as seen from a notebook
         times = " | ".join(minutes(name).values())
-        rows.append(f"| [{name[:2]} {e['title']}](notebooks/{name}.ipynb) | {e['question']} | {times} | {needs} |")
+        rows.append(
+            f"| [{name[:2]} {e['title']}](notebooks/{name}.ipynb) | {e['question']} | {times} | {needs} |"
+        )
     about = "Times were measured on two cores without a GPU; the full profile wants one. Stored outputs come from the laptop profile."
     return "\n".join([*rows, "", about])
 
@@ -129,11 +142,22 @@ def bench_table() -> str:
     if not path.exists():
         return "No record yet: `make bench` makes it."
     record = json.loads(path.read_text())
-    timings = dict(sorted(record["timings"]["basic"].items(), key=lambda item: [int(v) for v in item[0].split(",")]))
+    timings = dict(
+        sorted(
+            record["timings"]["basic"].items(),
+            key=lambda item: [int(v) for v in item[0].split(",")],
+        )
+    )
     smallest = next(iter(timings.values()))
-    lines = ["| ms, forward + backward; (times ours) | " + " | ".join(timings) + " |", "|" + "---|" * (len(timings) + 1)]
+    lines = [
+        "| ms, forward + backward; (times ours) | " + " | ".join(timings) + " |",
+        "|" + "---|" * (len(timings) + 1),
+    ]
     for name in sorted(smallest, key=lambda n: smallest[n]["ms"]):
-        cells = [f"{c[name]['ms']:.3g} ({c[name]['ratio']:.0f})" if "ms" in c[name] else "–" for c in timings.values()]
+        cells = [
+            f"{c[name]['ms']:.3g} ({c[name]['ratio']:.0f})" if "ms" in c[name] else "–"
+            for c in timings.values()
+        ]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     about = f"Columns: qubits, layers, batch. float32, {record['threads']} threads, {record['device']}, {record['date']}, medians; all contenders in one process."
     return "\n".join([*lines, "", about])
@@ -141,8 +165,8 @@ def bench_table() -> str:
 
 def score_rows(folder: Path) -> list[dict]:
     """One row a record with test predictions: name, data, and each score with its 95 % interval, all recomputed."""
-    from hqnn_utils.families import load_all
-    from hqnn_utils.metrics import intervals, scores
+    from hqnn_utils.studies.families import load_all
+    from hqnn_utils.evaluation.metrics import intervals, scores
 
     rows = []
     for record in load_all(folder):
@@ -150,10 +174,24 @@ def score_rows(folder: Path) -> list[dict]:
         y, p = test["labels"], test["probabilities"]
         value, interval = scores(y, p), intervals(y, p)
         cells = {s: f"{value[s]:.3f} ({interval[s][0]:.2f}-{interval[s][1]:.2f})" for s in SHOWN}
-        data = ("PHANTOM " if record["data"]["phantom"] else "") + f"{record['data']['name']}, {record['data']['size']} px"
-        rows.append({"model": record["settings"]["head"], "seed": record["settings"]["seed"], "n": len(y), "data": data, "values": value, **cells})
+        data = (
+            "PHANTOM " if record["data"]["phantom"] else ""
+        ) + f"{record['data']['name']}, {record['data']['size']} px"
+        rows.append(
+            {
+                "model": record["settings"]["head"],
+                "seed": record["settings"]["seed"],
+                "n": len(y),
+                "data": data,
+                "values": value,
+                **cells,
+            }
+        )
     order = ("linear", "mlp", "matched", "dressed")  # controls first
-    return sorted(rows, key=lambda r: (r["seed"], order.index(r["model"]) if r["model"] in order else len(order)))
+    return sorted(
+        rows,
+        key=lambda r: (r["seed"], order.index(r["model"]) if r["model"] in order else len(order)),
+    )
 
 
 def seed_rows(rows: list[dict]) -> list[dict]:
@@ -164,48 +202,67 @@ def seed_rows(rows: list[dict]) -> list[dict]:
     for model in dict.fromkeys(r["model"] for r in rows):
         runs = [r for r in rows if r["model"] == model]
         cells = {s: [r["values"][s] for r in runs] for s in SHOWN}
-        spread = {s: f"{np.nanmean(v):.3f}" + (f" ± {np.nanstd(v, ddof=1):.3f}" if len(v) > 1 else "") for s, v in cells.items()}
+        spread = {
+            s: f"{np.nanmean(v):.3f}" + (f" ± {np.nanstd(v, ddof=1):.3f}" if len(v) > 1 else "")
+            for s, v in cells.items()
+        }
         found.append({"model": model, "seeds": len(runs), **spread})
     return found
 
 
 @lru_cache  # the measured families do not change while this runs
 def results_table() -> str:
-    """The measured records of notebook 06: one row a model, with data, weights and seeds, all recomputed from predictions."""
-    from hqnn_utils.families import measured
-    from hqnn_utils.tables import by_condition, summary
+    """The measured records of notebook 08: one row a model, with data, weights and seeds, all recomputed from predictions."""
+    from hqnn_utils.studies.families import measured
+    from hqnn_utils.studies.tables import by_condition, summary
 
     def name(record: dict) -> str:
         twice = ", test images also mirrored" if record["settings"]["test_flips"] else ""
         return f"{record['settings']['backbone']}{twice}|{record['settings']['head']}|{record['data']['name']}, {record['data']['size']} px"
 
-    groups = by_condition(measured("heads_28px") + measured("reach_28px") + measured("large_64px"), name)
-    lines = ["| backbone | head | data | weights | seeds | " + " | ".join(SHOWN) + " |", "|" + "---|" * (5 + len(SHOWN))]
+    groups = by_condition(
+        measured("heads_28px") + measured("reach_28px") + measured("large_64px"), name
+    )
+    lines = [
+        "| backbone | head | data | weights | seeds | " + " | ".join(SHOWN) + " |",
+        "|" + "---|" * (5 + len(SHOWN)),
+    ]
     for key, row in summary(groups, shown=SHOWN).iterrows():
         weights = groups[key][0]["settings"]["weights"] or "random"
         lines.append("| " + " | ".join([*key.split("|"), weights, *map(str, row)]) + " |")
-    about = ("Mean ± standard deviation over seeds on the 156 official test images, threshold 0.5. `study_hybrid` is the study's head with its circuit, "
-             "`study_matched` the same with a classical map of as many parameters; `dressed` and `matched` are such a pair without a bypass. The 64-pixel file is "
-             "resampled from BUSI (a stand-in, not the official file).")  # fmt: skip
+    about = (
+        "Mean ± standard deviation over seeds on the 156 official test images, threshold 0.5. `study_hybrid` is the study's head with its circuit, "
+        "`study_matched` the same with a classical map of as many parameters; `dressed` and `matched` are such a pair without a bypass. The 64-pixel file is "
+        "resampled from BUSI (a stand-in, not the official file)."
+    )
     return "\n".join([*lines, "", about])
 
 
 @lru_cache
 def verdict_table() -> str:
     """The machine's verdicts on the hypotheses of ``results/plan.md``, from the measured records."""
-    from hqnn_utils.verdicts import judge, measured_conditions, replicated_conditions, verdict_lines
+    from hqnn_utils.studies.verdicts import (
+        judge,
+        measured_conditions,
+        replicated_conditions,
+        verdict_lines,
+    )
 
     first, again = judge(measured_conditions()), judge(replicated_conditions())
     same = int((first["verdict"] == again["verdict"]).sum())
-    about = ("Two-level bootstrap over ten seeds and 156 test images; rules and hypotheses were written down first, in `notebooks/results/plan.md`. "
-             f"Trained again with ten other seeds, {same} of {len(first)} verdicts come back.")  # fmt: skip
+    about = (
+        "Two-level bootstrap over ten seeds and 156 test images; rules and hypotheses were written down first, in `notebooks/results/plan.md`. "
+        f"Trained again with ten other seeds, {same} of {len(first)} verdicts come back."
+    )
     return "\n".join([*verdict_lines(first), "", about])
 
 
 def replace_between(text: str, name: str, content: str) -> str:
     pattern = re.compile(rf"(<!-- {name}:start -->\n).*?(<!-- {name}:end -->)", re.S)
     if not pattern.search(text):
-        raise SystemExit(f"README.md lacks the markers <!-- {name}:start --> and <!-- {name}:end -->")
+        raise SystemExit(
+            f"README.md lacks the markers <!-- {name}:start --> and <!-- {name}:end -->"
+        )
     return pattern.sub(lambda m: f"{m[1]}{content}\n{m[2]}", text)
 
 
@@ -218,7 +275,13 @@ def sync(check: bool = False) -> list[str]:
             raise SystemExit(f"course.yml names {path.name}, which does not exist")
         notebook, changed = read(path), False
         for cell in notebook.cells:
-            new = bootstrap_source(course) if "bootstrap" in tags(cell) else badges_source(course, entry) if "badges" in tags(cell) else cell.source
+            new = (
+                bootstrap_source(course)
+                if "bootstrap" in tags(cell)
+                else badges_source(course, entry)
+                if "badges" in tags(cell)
+                else cell.source
+            )
             changed |= new != cell.source
             cell.source = new
         if changed:
@@ -228,7 +291,12 @@ def sync(check: bool = False) -> list[str]:
     readme = ROOT / "README.md"
     old = readme.read_text(encoding="utf-8")
     new = old
-    for name, content in (("course", course_table(course)), ("results", results_table()), ("verdicts", verdict_table()), ("bench", bench_table())):
+    for name, content in (
+        ("course", course_table(course)),
+        ("results", results_table()),
+        ("verdicts", verdict_table()),
+        ("bench", bench_table()),
+    ):
         new = replace_between(new, name, content)
     if new != old:
         stale.append("README.md")
@@ -240,7 +308,9 @@ def sync(check: bool = False) -> list[str]:
 def retarget(repository: str | None) -> str:
     """Set the course's address, by default from ``git remote``, and rewrite all that depends on it."""
     if not repository:
-        found = subprocess.run(["git", "remote", "get-url", "origin"], cwd=ROOT, capture_output=True, text=True)
+        found = subprocess.run(
+            ["git", "remote", "get-url", "origin"], cwd=ROOT, capture_output=True, text=True
+        )
         if found.returncode:
             raise SystemExit("no git remote called origin: say make retarget REPO=owner/name")
         repository = found.stdout.strip()
@@ -248,9 +318,13 @@ def retarget(repository: str | None) -> str:
     if match := re.search(r"github\.com[:/]([\w.-]+/[\w.-]+)$", repository):
         repository = match[1]
     if not re.fullmatch(r"[\w.-]+/[\w.-]+|(https|ssh|file)://\S+", repository):
-        raise SystemExit(f"{repository!r} is no address: give owner/name, or a https, ssh or file address that git can clone")
+        raise SystemExit(
+            f"{repository!r} is no address: give owner/name, or a https, ssh or file address that git can clone"
+        )
     path = HERE / "course.yml"
-    text = re.sub(r"(?m)^repository: \S+", f"repository: {repository}", path.read_text(encoding="utf-8"))
+    text = re.sub(
+        r"(?m)^repository: \S+", f"repository: {repository}", path.read_text(encoding="utf-8")
+    )
     path.write_text(text, encoding="utf-8")
     sync()
     return repository
@@ -259,12 +333,21 @@ def retarget(repository: str | None) -> str:
 # ---------------------------------------------------------------- running
 
 
-def run_notebook(source: Path, target: Path, profile: str, results: Path, static: bool = True, progress: bool = False):
+def run_notebook(
+    source: Path,
+    target: Path,
+    profile: str,
+    results: Path,
+    static: bool = True,
+    progress: bool = False,
+):
     """Execute a notebook through papermill; returns the executed notebook and the seconds it took."""
     import papermill
 
     if not any("parameters" in tags(c) for c in read(source).cells):
-        raise SystemExit(f"{source.name} has no cell tagged 'parameters': papermill would silently run another profile")
+        raise SystemExit(
+            f"{source.name} has no cell tagged 'parameters': papermill would silently run another profile"
+        )
     target.parent.mkdir(parents=True, exist_ok=True)
     changes = {
         "HQNN_RESULTS": str(results),
@@ -302,18 +385,28 @@ def run(name: str, profile: str, out: Path) -> None:
     for old in (results / source.stem).glob("*.json"):
         old.unlink()
     print(f"running {source.stem} in the {profile} profile ...", flush=True)
-    notebook, seconds = run_notebook(source, out / source.name, profile, results, static=True, progress=True)
+    notebook, seconds = run_notebook(
+        source, out / source.name, profile, results, static=True, progress=True
+    )
     html = to_html(notebook, out / f"{source.stem}.html")
     rows = score_rows(results / source.stem)
     if rows:
         import pandas as pd
 
-        first = pd.DataFrame([r for r in rows if r["seed"] == rows[0]["seed"]]).drop(columns=["data", "n", "values"])
-        print(f"\nTest scores with 95 % intervals on {rows[0]['data']} ({rows[0]['n']} images)\n\n{first.to_string(index=False)}")
-        print(f"\nMean and standard deviation over seeds\n\n{pd.DataFrame(seed_rows(rows)).to_string(index=False)}")
+        first = pd.DataFrame([r for r in rows if r["seed"] == rows[0]["seed"]]).drop(
+            columns=["data", "n", "values"]
+        )
+        print(
+            f"\nTest scores with 95 % intervals on {rows[0]['data']} ({rows[0]['n']} images)\n\n{first.to_string(index=False)}"
+        )
+        print(
+            f"\nMean and standard deviation over seeds\n\n{pd.DataFrame(seed_rows(rows)).to_string(index=False)}"
+        )
         if rows[0]["data"].startswith("PHANTOM"):
-            print("\nPHANTOM: these are synthetic images, because BreastMNIST could not be had. With a network, or HQNN_DATA\n"
-                  "pointing at a folder that holds breastmnist.npz, the same command uses the real images.")  # fmt: skip
+            print(
+                "\nPHANTOM: these are synthetic images, because BreastMNIST could not be had. With a network, or HQNN_DATA\n"
+                "pointing at a folder that holds breastmnist.npz, the same command uses the real images."
+            )
     print(f"\n{seconds:.0f} s. Page: {html}")
 
 
@@ -349,15 +442,22 @@ def merge_streams(outputs: list) -> list:
     for output in merged:
         if output.output_type == "stream":
             lines = output.text.replace("\r\n", "\n").split("\n")
-            output.text = "\n".join(next((part for part in reversed(line.split("\r")) if part.strip()), "") for line in lines)
+            output.text = "\n".join(
+                next((part for part in reversed(line.split("\r")) if part.strip()), "")
+                for line in lines
+            )
     return merged
 
 
 def execute(names: list[str]) -> None:
     """Run notebooks in smoke (for the time) and laptop profile and store outputs, records, digest and timings."""
-    from hqnn_utils.records import write_json_atomically
+    from hqnn_utils.studies.records import write_json_atomically
 
-    entries = [e for e in load_course()["notebooks"] if not names or e["name"] in names or e["name"][:2] in names]
+    entries = [
+        e
+        for e in load_course()["notebooks"]
+        if not names or e["name"] in names or e["name"][:2] in names
+    ]
     if not entries:
         raise SystemExit(f"no notebook among {names}")
     for entry in entries:
@@ -366,19 +466,34 @@ def execute(names: list[str]) -> None:
         _, smoke = run_notebook(path, scratch / path.name, "smoke", scratch / "results")
         for old in (STORED / entry["name"]).glob("*.json"):
             old.unlink()
-        notebook, laptop = run_notebook(path, scratch / path.name, "laptop", STORED, static=True, progress=True)
+        notebook, laptop = run_notebook(
+            path, scratch / path.name, "laptop", STORED, static=True, progress=True
+        )
         notebook = tidy(notebook)
         for cell in notebook.cells:
             if "draws-images" in tags(cell):  # dataset images are never committed
                 cell.outputs, cell.execution_count = [], None
-        notebook.metadata["hqnn"] = {"code_digest": code_digest(notebook), "profile": "laptop", "executed": date.today().isoformat()}
+        notebook.metadata["hqnn"] = {
+            "code_digest": code_digest(notebook),
+            "profile": "laptop",
+            "executed": date.today().isoformat(),
+        }
         write(notebook, path)
         timings = json.loads(TIMINGS.read_text()) if TIMINGS.exists() else {}
-        common = {"cores": os.cpu_count(), "date": date.today().isoformat(), "python": sys.version.split()[0]}
-        timings[entry["name"]] = {**timings.get(entry["name"], {}), "smoke": {"seconds": round(smoke, 1), **common},
-                                  "laptop": {"seconds": round(laptop, 1), **common}}  # fmt: skip
+        common = {
+            "cores": os.cpu_count(),
+            "date": date.today().isoformat(),
+            "python": sys.version.split()[0],
+        }
+        timings[entry["name"]] = {
+            **timings.get(entry["name"], {}),
+            "smoke": {"seconds": round(smoke, 1), **common},
+            "laptop": {"seconds": round(laptop, 1), **common},
+        }
         write_json_atomically(TIMINGS, timings)
-        print(f"{entry['name']}: smoke {smoke:.0f} s, laptop {laptop:.0f} s, {path.stat().st_size / 1024:.0f} kB")
+        print(
+            f"{entry['name']}: smoke {smoke:.0f} s, laptop {laptop:.0f} s, {path.stat().st_size / 1024:.0f} kB"
+        )
     sync()
 
 
@@ -401,16 +516,26 @@ def student(out: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)
-    one = commands.add_parser("run", help="execute one notebook into build/, print its result table")
+    one = commands.add_parser(
+        "run", help="execute one notebook into build/, print its result table"
+    )
     one.add_argument("name")
     one.add_argument("--profile", default="laptop")
     one.add_argument("--out", type=Path, default=ROOT / "build" / "run")
-    every = commands.add_parser("execute", help="run notebooks in the laptop profile and store their outputs and records")
+    every = commands.add_parser(
+        "execute", help="run notebooks in the laptop profile and store their outputs and records"
+    )
     every.add_argument("names", nargs="*")
-    there = commands.add_parser("retarget", help="set the repository's address in badges and install cells")
+    there = commands.add_parser(
+        "retarget", help="set the repository's address in badges and install cells"
+    )
     there.add_argument("repo", nargs="?")
-    fresh = commands.add_parser("sync", help="rewrite what is generated from course.yml and the records")
-    fresh.add_argument("--check", action="store_true", help="change nothing, fail if something is stale")
+    fresh = commands.add_parser(
+        "sync", help="rewrite what is generated from course.yml and the records"
+    )
+    fresh.add_argument(
+        "--check", action="store_true", help="change nothing, fail if something is stale"
+    )
     learners = commands.add_parser("student", help="versions without solutions and outputs")
     learners.add_argument("--out", type=Path, default=ROOT / "build" / "student")
     a = parser.parse_args()

@@ -30,7 +30,11 @@ TOP_LEVEL = {
 
 
 def lines(path):
-    return [line.strip() for line in path.read_text().splitlines() if line.strip() and not line.startswith("#")]
+    return [
+        line.strip()
+        for line in path.read_text().splitlines()
+        if line.strip() and not line.startswith("#")
+    ]
 
 
 def canonical(requirements):
@@ -38,7 +42,12 @@ def canonical(requirements):
 
 
 def test_requirements_pyproject_and_environment_agree():
-    everything = PROJECT["dependencies"] + [r for name, extra in PROJECT["optional-dependencies"].items() if name != "hardware" for r in extra]
+    everything = PROJECT["dependencies"] + [
+        r
+        for name, extra in PROJECT["optional-dependencies"].items()
+        if name != "hardware"
+        for r in extra
+    ]
     listed = canonical(lines(ROOT / "requirements.txt"))
     assert canonical(everything) == listed
     conda = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
@@ -47,16 +56,30 @@ def test_requirements_pyproject_and_environment_agree():
 
 
 def test_the_environment_check_asks_for_the_packages_dependencies():
-    assert canonical(f"{name}>={low}" for name, low in REQUIRED.items()) == canonical(PROJECT["dependencies"])
+    assert canonical(f"{name}>={low}" for name, low in REQUIRED.items()) == canonical(
+        PROJECT["dependencies"]
+    )
 
 
 def test_the_fixed_packages_are_all_there():
     names = {Requirement(r).name.lower() for r in lines(ROOT / "requirements.txt")}
-    assert {"jupyter", "torch", "torchvision", "pennylane", "medmnist", "matplotlib", "seaborn", "papermill", "nbval"} <= names
+    assert {
+        "jupyter",
+        "torch",
+        "torchvision",
+        "pennylane",
+        "medmnist",
+        "matplotlib",
+        "seaborn",
+        "papermill",
+        "nbval",
+    } <= names
 
 
 def pins(path):
-    return {Requirement(line).name.lower().replace("_", "-"): Requirement(line) for line in lines(path)}
+    return {
+        Requirement(line).name.lower().replace("_", "-"): Requirement(line) for line in lines(path)
+    }
 
 
 def test_constraints_pin_every_requirement_inside_its_range():
@@ -64,7 +87,9 @@ def test_constraints_pin_every_requirement_inside_its_range():
     for line in lines(ROOT / "requirements.txt"):
         wanted = Requirement(line)
         (pin,) = exact[wanted.name.lower().replace("_", "-")].specifier
-        assert pin.operator == "==" and wanted.specifier.contains(pin.version), f"{pin} does not satisfy {line}"
+        assert pin.operator == "==" and wanted.specifier.contains(pin.version), (
+            f"{pin} does not satisfy {line}"
+        )
 
 
 def test_colabs_versions_satisfy_the_ranges():
@@ -73,7 +98,9 @@ def test_colabs_versions_satisfy_the_ranges():
         wanted = Requirement(line)
         if found := colab.get(wanted.name.lower()):
             (pin,) = found.specifier
-            assert wanted.specifier.contains(Version(pin.version).public), f"Colab has {found}, we ask for {line}"
+            assert wanted.specifier.contains(Version(pin.version).public), (
+                f"Colab has {found}, we ask for {line}"
+            )
 
 
 def test_version_stands_once():
@@ -83,7 +110,9 @@ def test_version_stands_once():
 
 def tracked():
     try:
-        listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        listing = subprocess.run(
+            ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+        ).stdout
     except (OSError, subprocess.CalledProcessError):
         pytest.skip("not a git checkout")
     return [f for f in listing.split("\0") if f and (ROOT / f).exists()]
@@ -97,15 +126,21 @@ def test_no_images_of_patients_weights_or_archives_are_committed():
     for f in tracked():
         assert not f.endswith((".npz", ".npy", ".pt", ".pth", ".tar.gz", ".zip", ".dcm")), f
         if f.endswith((".png", ".jpg", ".jpeg")):
-            assert f.startswith("notebooks/results/"), f"{f}: only figures of metrics, beside the records"
+            assert f.startswith("notebooks/results/"), (
+                f"{f}: only figures of metrics, beside the records"
+            )
 
 
 def test_help_names_every_target():
     makefile = (ROOT / "Makefile").read_text()
     (phony,) = re.findall(r"^\.PHONY: (.*)$", makefile, re.M)
     for target in phony.split():
-        assert re.search(rf"^{target}:.*## \S", makefile, re.M), f"make {target} has no line of help"
-    assert {"run", "test", "notebooks", "bench", "student", "retarget", "lint", "clean"} <= set(phony.split())
+        assert re.search(rf"^{target}:.*## \S", makefile, re.M), (
+            f"make {target} has no line of help"
+        )
+    assert {"run", "test", "notebooks", "bench", "student", "retarget", "lint", "clean"} <= set(
+        phony.split()
+    )
 
 
 def test_ci_calls_the_readmes_command():
@@ -118,11 +153,17 @@ def test_ci_calls_the_readmes_command():
 
 def test_the_plan_and_the_judge_hold_the_same_hypotheses():
     """What was written down before the runs is what is judged after them."""
-    from hqnn_utils.verdicts import HYPOTHESES, MARGIN
+    from hqnn_utils.studies.verdicts import HYPOTHESES, MARGIN
 
     plan = (ROOT / "notebooks" / "results" / "plan.md").read_text()
     rows = re.findall(r"^\| (H\d) \| (.+?) \| (.+?) \| (.+?) \|$", plan, re.M)
-    words = {"dressed, entangler=none": "`dressed`, entanglers removed", "dressed, reupload=True": "`dressed`, re-uploading",
-             "dressed, n_layers=6": "`dressed`, 6 layers", "dressed, n_layers=1": "`dressed`, 1 layer"}  # fmt: skip
-    assert rows == [(h.name, words.get(h.a, f"`{h.a}`"), words.get(h.b, f"`{h.b}`"), h.asks) for h in HYPOTHESES]
+    words = {
+        "dressed, entangler=none": "`dressed`, entanglers removed",
+        "dressed, reupload=True": "`dressed`, re-uploading",
+        "dressed, n_layers=6": "`dressed`, 6 layers",
+        "dressed, n_layers=1": "`dressed`, 1 layer",
+    }
+    assert rows == [
+        (h.name, words.get(h.a, f"`{h.a}`"), words.get(h.b, f"`{h.b}`"), h.asks) for h in HYPOTHESES
+    ]
     assert f"±{MARGIN}" in plan

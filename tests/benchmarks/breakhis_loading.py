@@ -23,10 +23,19 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT))
 
-from hqnn_utils.breakhis_files import SUBTYPES, SlideName, extract_archive, format_name, list_images  # noqa: E402
-from hqnn_utils.records import write_json_atomically  # noqa: E402
+from hqnn_utils.data.breakhis_files import (
+    SUBTYPES,
+    SlideName,
+    extract_archive,
+    format_name,
+    list_images,
+)  # noqa: E402
+from hqnn_utils.studies.records import write_json_atomically  # noqa: E402
 
-COUNTS = {"B": {40: 625, 100: 644, 200: 623, 400: 588}, "M": {40: 1370, 100: 1437, 200: 1390, 400: 1232}}
+COUNTS = {
+    "B": {40: 625, 100: 644, 200: 623, 400: 588},
+    "M": {40: 1370, 100: 1437, 200: 1390, 400: 1232},
+}
 SLIDES = {"B": 24, "M": 58}
 
 
@@ -41,7 +50,16 @@ def names() -> list[SlideName]:
                 section = {0: "AB", 1: "CD"}.get(slide % 6, "")
                 number = 10_000 + slide - (slide % 6 == 1) + 1_000 * (tumour == "M")
                 made.append(
-                    SlideName("SOB", tumour, kinds[slide // 6 % 4], "14", str(number), section, magnification, f"{i // SLIDES[tumour] + 1:03d}")
+                    SlideName(
+                        "SOB",
+                        tumour,
+                        kinds[slide // 6 % 4],
+                        "14",
+                        str(number),
+                        section,
+                        magnification,
+                        f"{i // SLIDES[tumour] + 1:03d}",
+                    )
                 )
     return made
 
@@ -60,7 +78,7 @@ def make_tree(root: Path, real: list[Path] | None) -> None:
 
 CHILD = """
 import json, sys, time
-from hqnn_utils.breakhis import load_breakhis
+from hqnn_utils.data.breakhis import load_breakhis
 def peak():  # of this process alone: getrusage's peak is inherited from the process that started it
     line = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))
     return round(int(line.split()[1]) / 1024)
@@ -75,8 +93,23 @@ print(json.dumps(found))
 
 
 def load(root: Path, size: int, cache: Path, workers: int, touch: bool) -> dict:
-    command = [sys.executable, "-c", CHILD, str(root), str(size), str(cache), str(workers), "touch" if touch else "-"]
-    out = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)}).stdout
+    command = [
+        sys.executable,
+        "-c",
+        CHILD,
+        str(root),
+        str(size),
+        str(cache),
+        str(workers),
+        "touch" if touch else "-",
+    ]
+    out = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    ).stdout
     return {k: round(v, 3) if isinstance(v, float) else v for k, v in json.loads(out).items()}
 
 
@@ -88,9 +121,12 @@ def measure(root: Path, sizes: list[int], workers: int) -> dict:
     assert len(listed) == 7909
     import numpy as np
 
-    from hqnn_utils.breakhis import assign_folds
+    from hqnn_utils.data.breakhis import assign_folds
 
-    labels, patients = np.array([n.label for _, n in listed]), np.array([n.patient for _, n in listed])
+    labels, patients = (
+        np.array([n.label for _, n in listed]),
+        np.array([n.patient for _, n in listed]),
+    )
     began = time.perf_counter()
     assign_folds(labels, patients, 5)
     found["five_folds_by_patient_seconds"] = round(time.perf_counter() - began, 3)
@@ -120,7 +156,11 @@ def unpack(root: Path, folder: Path) -> dict:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=ROOT / "notebooks" / "results" / "benchmarks")
-    parser.add_argument("--real", type=Path, help="folder with some real BreakHis images, to measure decoding at real file sizes")
+    parser.add_argument(
+        "--real",
+        type=Path,
+        help="folder with some real BreakHis images, to measure decoding at real file sizes",
+    )
     parser.add_argument("--sizes", type=int, nargs="+", default=[64, 224])
     parser.add_argument("--workers", type=int, default=2)
     given = parser.parse_args()
@@ -135,11 +175,16 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         small = Path(scratch, "small")
         make_tree(small, None)
-        record["small files, 70 x 46"] = {**measure(small, given.sizes, given.workers), **unpack(small, Path(scratch))}
+        record["small files, 70 x 46"] = {
+            **measure(small, given.sizes, given.workers),
+            **unpack(small, Path(scratch)),
+        }
         if given.real:
             real = [path.resolve() for path, _ in list_images(given.real)]
             make_tree(Path(scratch, "linked"), real)
-            record[f"links to {len(real)} real images"] = measure(Path(scratch, "linked"), given.sizes, given.workers)
+            record[f"links to {len(real)} real images"] = measure(
+                Path(scratch, "linked"), given.sizes, given.workers
+            )
     path = write_json_atomically(given.out / "breakhis_loading.json", record)
     print(f"{json.dumps(record, indent=1)}\n{path}")
 

@@ -30,10 +30,10 @@ warnings.filterwarnings("ignore")
 
 import torch  # noqa: E402
 
-from hqnn_utils.circuits import CircuitSpec, build_qnode, init_weights  # noqa: E402
-from hqnn_utils.cosines import is_mean_of_cosines  # noqa: E402
-from hqnn_utils.layers import QuantumLayer  # noqa: E402
-from hqnn_utils.statevector import _signs, expectations  # noqa: E402
+from hqnn_utils.quantum.circuits import CircuitSpec, build_qnode, init_weights  # noqa: E402
+from hqnn_utils.quantum.engine.cosines import is_mean_of_cosines  # noqa: E402
+from hqnn_utils.quantum.layers import QuantumLayer  # noqa: E402
+from hqnn_utils.quantum.engine.statevector import _signs, expectations  # noqa: E402
 
 BUDGET = 10_000  # ms after which a contender, having run three rounds, sits out: a slow one needs no more to be seen as slow
 SIZES = [(4, 2, 32), (8, 3, 32), (10, 4, 64), (12, 4, 64)]  # qubits, layers, batch
@@ -67,9 +67,11 @@ def fused(spec, weights, device):
 def pennylane_torchlayer(spec, weights, device):
     import pennylane as qp
 
-    from hqnn_utils.circuits import apply_circuit, observables
+    from hqnn_utils.quantum.circuits import apply_circuit, observables
 
-    @qp.qnode(qp.device("default.qubit", wires=spec.n_qubits), interface="torch", diff_method="backprop")
+    @qp.qnode(
+        qp.device("default.qubit", wires=spec.n_qubits), interface="torch", diff_method="backprop"
+    )
     def circuit(inputs, weights):
         apply_circuit(spec, inputs, weights)
         return [qp.expval(o) for o in observables(spec)]
@@ -89,7 +91,9 @@ def pennylane_lightning(spec, weights, device):
 
 def once_per_image(spec, weights, device):
     qnode = build_qnode(spec, diff_method="backprop")
-    return lambda x: torch.stack([torch.stack(qnode(row, weights)) for row in x]).to(x.dtype), [weights]
+    return lambda x: torch.stack([torch.stack(qnode(row, weights)) for row in x]).to(x.dtype), [
+        weights
+    ]
 
 
 def deepquantum(spec, weights, device):
@@ -145,7 +149,9 @@ def pyqtorch(spec, weights, device):
     signs = torch.from_numpy(_signs(spec.n_qubits).copy()).to(device=device, dtype=torch.float32)
 
     def run(x):
-        values = {key: x[:, index] if source == "x" else weights[index] for key, (source, index) in keys}
+        values = {
+            key: x[:, index] if source == "x" else weights[index] for key, (source, index) in keys
+        }
         psi = circuit.run(start, values)  # (2, ..., 2, batch)
         return (signs @ psi.reshape(2**spec.n_qubits, -1).abs().square()).T
 
@@ -168,7 +174,13 @@ def qiskit_torchconnector(spec, weights, device):
         else:
             getattr(circuit, name.lower())(features[what[1]] if what[0] == "x" else next(used), q)
     z = [SparsePauliOp.from_sparse_list([("Z", [q], 1.0)], num_qubits=n) for q in range(n)]
-    network = EstimatorQNN(circuit=circuit, observables=z, input_params=list(features), weight_params=list(angles), input_gradients=True)
+    network = EstimatorQNN(
+        circuit=circuit,
+        observables=z,
+        input_params=list(features),
+        weight_params=list(angles),
+        input_gradients=True,
+    )
     layer = TorchConnector(network, initial_weights=weights.detach().flatten().numpy())
     return layer, list(layer.parameters())
 
@@ -177,13 +189,23 @@ def qiskit_torchconnector(spec, weights, device):
 # more would only cost time: the medians differ by factors, not by per cent.
 CONTENDERS = {
     "hqnn_utils fused": (fused, None, 99, 60),
-    "PennyLane TorchLayer, default.qubit, backprop, batched": (pennylane_torchlayer, "pennylane", 12, 30),
+    "PennyLane TorchLayer, default.qubit, backprop, batched": (
+        pennylane_torchlayer,
+        "pennylane",
+        12,
+        30,
+    ),
     "PennyLane lightning.qubit, adjoint": (pennylane_lightning, "pennylane-lightning", 8, 3),
     "circuit called once per image (the study's way)": (once_per_image, "pennylane", 8, 3),
     "deepquantum": (deepquantum, "deepquantum", 12, 30),
     "tensorcircuit-ng, torch backend, vmap": (tensorcircuit_ng, "tensorcircuit-ng", 12, 20),
     "pyqtorch": (pyqtorch, "pyqtorch", 12, 20),
-    "qiskit-machine-learning TorchConnector": (qiskit_torchconnector, "qiskit-machine-learning", 4, 3),
+    "qiskit-machine-learning TorchConnector": (
+        qiskit_torchconnector,
+        "qiskit-machine-learning",
+        4,
+        3,
+    ),
 }
 NOT_ON_GPU = {"PennyLane lightning.qubit, adjoint", "qiskit-machine-learning TorchConnector"}
 
@@ -222,13 +244,18 @@ def contender(name: str, spec, x, weights, device: str, wanted=None):
         found = (out, gx, torch.cat([g.flatten() for g in gw]))
         for a, b, what in zip(found, wanted, ("values", "input gradients", "weight gradients")):
             error = (a.detach().double().cpu() - b).abs().max().item()
-            assert error < 2e-4, f"{name}: {what} differ from PennyLane's by {error:.1e} at {spec.label()}"
+            assert error < 2e-4, (
+                f"{name}: {what} differ from PennyLane's by {error:.1e} at {spec.label()}"
+            )
     return (run, leaves), ""
 
 
 def reference(spec, x, weights):
     """PennyLane's values and gradients in double precision on the CPU."""
-    x, w = x.detach().double().cpu().requires_grad_(), weights.detach().double().cpu().requires_grad_()
+    x, w = (
+        x.detach().double().cpu().requires_grad_(),
+        weights.detach().double().cpu().requires_grad_(),
+    )
     qnode = build_qnode(spec, diff_method="backprop")
     out, gx, gw = passes(lambda x: torch.stack(qnode(x, w), dim=-1), [w], x)
     return out.detach(), gx, gw.flatten()
@@ -269,8 +296,13 @@ def measure(family: str, size: tuple, device: str, quick: bool) -> dict:
     for name in ready:
         quartiles = statistics.quantiles(both[name], n=4)
         middle = statistics.median(both[name])
-        result[name] = {"ms": middle, "quartiles": [quartiles[0], quartiles[2]], "inference_ms": statistics.median(forward[name]),
-                        "ratio": middle / ours, "rounds": len(both[name])}  # fmt: skip
+        result[name] = {
+            "ms": middle,
+            "quartiles": [quartiles[0], quartiles[2]],
+            "inference_ms": statistics.median(forward[name]),
+            "ratio": middle / ours,
+            "rounds": len(both[name]),
+        }
     return result
 
 
@@ -297,7 +329,13 @@ def passes_at(what: tuple) -> None:
 
 def _status(key: str) -> int:
     """KiB, from the kernel's own account of this process."""
-    return int(next(line.split()[1] for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(key)))
+    return int(
+        next(
+            line.split()[1]
+            for line in Path("/proc/self/status").read_text().splitlines()
+            if line.startswith(key)
+        )
+    )
 
 
 def memory_in_fresh_process(name: str, family: str, size: tuple) -> float | None:
@@ -310,16 +348,32 @@ def table(record: dict) -> str:
     lines = []
     for family in record["timings"]:
         columns = list(record["timings"][family])
-        lines.append(f"\n{family}: ms forward + backward (ratio to fused) [inference ms]; sizes are qubits, layers, batch")
-        lines.append(f"{'':56s}" + "".join(f"{c:>26s}" for c in columns) + f"{'peak MiB at 12, 4, 64':>24s}")
+        lines.append(
+            f"\n{family}: ms forward + backward (ratio to fused) [inference ms]; sizes are qubits, layers, batch"
+        )
+        lines.append(
+            f"{'':56s}" + "".join(f"{c:>26s}" for c in columns) + f"{'peak MiB at 12, 4, 64':>24s}"
+        )
         for name in CONTENDERS:
             cells = []
             for column in columns:
                 cell = record["timings"][family][column][name]
-                cells.append(f"{cell['ms']:.3g} ({cell['ratio']:.1f}x) [{cell['inference_ms']:.3g}]" if "ms" in cell else "-")
+                cells.append(
+                    f"{cell['ms']:.3g} ({cell['ratio']:.1f}x) [{cell['inference_ms']:.3g}]"
+                    if "ms" in cell
+                    else "-"
+                )
             memory = record["memory_mib"].get(family, {}).get(name)
-            lines.append(f"{name:56s}" + "".join(f"{c:>26s}" for c in cells) + f"{'-' if memory is None else f'{memory:.0f}':>24s}")
-        lines += [f"  - {n}: {cell['skipped']}" for n, cell in record["timings"][family][columns[-1]].items() if "skipped" in cell]
+            lines.append(
+                f"{name:56s}"
+                + "".join(f"{c:>26s}" for c in cells)
+                + f"{'-' if memory is None else f'{memory:.0f}':>24s}"
+            )
+        lines += [
+            f"  - {n}: {cell['skipped']}"
+            for n, cell in record["timings"][family][columns[-1]].items()
+            if "skipped" in cell
+        ]
     for text, value in record["large"].items():
         lines.append(f"{text}: {value['ms']:.0f} ms, peak memory {value['peak_mib']:.0f} MiB")
     return "\n".join(lines)
@@ -338,11 +392,18 @@ def figure(record: dict, path: Path) -> None:
             if "ms" in cells[name]:
                 bar = axis.barh(row, cells[name]["ms"], color="#D55E00" if row == 0 else "#0072B2")
                 axis.bar_label(bar, fmt="%.3g", padding=3)
-        axis.set(xscale="log", title=f"{column} (qubits, layers, batch)", xlabel="ms, logarithmic", yticks=range(len(CONTENDERS)))
+        axis.set(
+            xscale="log",
+            title=f"{column} (qubits, layers, batch)",
+            xlabel="ms, logarithmic",
+            yticks=range(len(CONTENDERS)),
+        )
         axis.set_yticklabels(CONTENDERS)
         axis.margins(x=0.3)
     axes[0].invert_yaxis()
-    shown.suptitle(f"One forward and backward pass of the study's circuit, float32, {record['device']}")
+    shown.suptitle(
+        f"One forward and backward pass of the study's circuit, float32, {record['device']}"
+    )
     shown.tight_layout()
     shown.savefig(path, dpi=100)
 
@@ -354,7 +415,9 @@ def large(device: str, repeats: int = 3) -> dict:
         spec, x, weights = problem(family, 16, 2, 32, device)
         run, leaves = fused(spec, weights, device)
         passes(run, leaves, x)
-        ms = statistics.median(clock(lambda: passes(run, leaves, x), device) for _ in range(repeats))
+        ms = statistics.median(
+            clock(lambda: passes(run, leaves, x), device) for _ in range(repeats)
+        )
         route = "mean of cosines" if is_mean_of_cosines(spec) else "fused layers"
         found[f"16 qubits, 2 layers, batch 32, {family} ({route})"] = {
             "ms": ms,
@@ -365,9 +428,13 @@ def large(device: str, repeats: int = 3) -> dict:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="few rounds and only the two small sizes")
+    parser.add_argument(
+        "--quick", action="store_true", help="few rounds and only the two small sizes"
+    )
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
-    parser.add_argument("--out", type=Path, default=ROOT / "build" / "bench", help="folder for record and figure")
+    parser.add_argument(
+        "--out", type=Path, default=ROOT / "build" / "bench", help="folder for record and figure"
+    )
     parser.add_argument("--memory", help=argparse.SUPPRESS)
     a = parser.parse_args()
     torch.set_num_threads(2)
@@ -376,7 +443,10 @@ def main() -> None:
         print(peak_memory(name, family, tuple(size)))
         return
     sizes = SIZES[:2] if a.quick else SIZES
-    timings = {f: {", ".join(map(str, s)): measure(f, s, a.device, a.quick) for s in sizes} for f in FAMILIES}
+    timings = {
+        f: {", ".join(map(str, s)): measure(f, s, a.device, a.quick) for s in sizes}
+        for f in FAMILIES
+    }
     memory = {}
     if not a.quick and a.device == "cpu":
         for family in FAMILIES:
@@ -389,11 +459,19 @@ def main() -> None:
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             versions[name] = None
-    record = {"date": date.today().isoformat(), "device": a.device if a.device == "cpu" else torch.cuda.get_device_name(0), "cores": os.cpu_count(),
-              "threads": torch.get_num_threads(), "dtype": "float32", "versions": versions, "timings": timings, "memory_mib": memory,
-              "large": {} if a.quick or a.device != "cpu" else large(a.device)}  # fmt: skip
+    record = {
+        "date": date.today().isoformat(),
+        "device": a.device if a.device == "cpu" else torch.cuda.get_device_name(0),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "dtype": "float32",
+        "versions": versions,
+        "timings": timings,
+        "memory_mib": memory,
+        "large": {} if a.quick or a.device != "cpu" else large(a.device),
+    }
     print(table(record))
-    from hqnn_utils.records import write_json_atomically
+    from hqnn_utils.studies.records import write_json_atomically
 
     write_json_atomically(a.out / f"quantum_layer_{a.device}.json", record)
     figure(record, a.out / f"quantum_layer_{a.device}.png")

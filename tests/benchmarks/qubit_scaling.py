@@ -23,9 +23,9 @@ from pathlib import Path
 
 import torch
 
-from hqnn_utils.circuits import CircuitSpec, init_weights
-from hqnn_utils.layers import QuantumLayer
-from hqnn_utils.records import write_json_atomically
+from hqnn_utils.quantum.circuits import CircuitSpec, init_weights
+from hqnn_utils.quantum.layers import QuantumLayer
+from hqnn_utils.studies.records import write_json_atomically
 
 ENGINES = {
     "fused": dict(engine="fused"),
@@ -40,7 +40,9 @@ def layer(engine: str, qubits: int) -> QuantumLayer:
     made = QuantumLayer(spec, **ENGINES[engine])
     with torch.no_grad():
         made.weights.copy_(init_weights(spec, generator=torch.Generator().manual_seed(0)))
-    return made.requires_grad_(False)  # else PennyLane lets lightning compute all gradients along with the values
+    return made.requires_grad_(
+        False
+    )  # else PennyLane lets lightning compute all gradients along with the values
 
 
 def one_pass(engine: str, qubits: int) -> torch.Tensor:
@@ -53,7 +55,12 @@ def memory(engine: str, qubits: int) -> float:
     """MiB that one pass needs on top of the imports."""
 
     def peak(action: str) -> int:
-        run = subprocess.run([sys.executable, __file__, "--child", action, engine, str(qubits)], capture_output=True, text=True, check=True)
+        run = subprocess.run(
+            [sys.executable, __file__, "--child", action, engine, str(qubits)],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         return int(run.stdout.split()[-1])
 
     return (peak("pass") - peak("nothing")) / 1024
@@ -63,7 +70,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=False)
     parser.add_argument("--qubits", type=int, nargs="+", default=[4, 8, 12, 16, 18, 20, 22, 24])
-    parser.add_argument("--limit", type=float, default=10.0, help="seconds after which an engine is not asked for more qubits")
+    parser.add_argument(
+        "--limit",
+        type=float,
+        default=10.0,
+        help="seconds after which an engine is not asked for more qubits",
+    )
     parser.add_argument("--child", nargs=3)
     given = parser.parse_args()
     if given.child:
@@ -87,11 +99,21 @@ def main() -> None:
         for engine in sorted(alive):
             seconds = statistics.median(times[engine])
             found[engine][str(qubits)] = {"seconds": seconds, "MiB": memory(engine, qubits)}
-            print(f"{engine:16s} {qubits:2d} qubits {seconds:9.4f} s {found[engine][str(qubits)]['MiB']:8.0f} MiB", flush=True)
+            print(
+                f"{engine:16s} {qubits:2d} qubits {seconds:9.4f} s {found[engine][str(qubits)]['MiB']:8.0f} MiB",
+                flush=True,
+            )
             if seconds > given.limit:
                 alive.discard(engine)
-    record = dict(circuit="Rot, strong entangler, 2 layers, one image, forward, float32", results=found, date=date.today().isoformat(),
-                  threads=torch.get_num_threads(), cores=os.cpu_count(), python=platform.python_version(), torch=torch.__version__)  # fmt: skip
+    record = dict(
+        circuit="Rot, strong entangler, 2 layers, one image, forward, float32",
+        results=found,
+        date=date.today().isoformat(),
+        threads=torch.get_num_threads(),
+        cores=os.cpu_count(),
+        python=platform.python_version(),
+        torch=torch.__version__,
+    )
     if given.out:
         print(write_json_atomically(given.out / "qubit_scaling.json", record).name)
     else:

@@ -17,8 +17,10 @@ import pytest
 COLAB = course.ROOT / "tests" / "colab-2026-08-19.txt"
 # What Colab brings along and our package builds on, directly or through its own requirements. The rest of the list acts
 # as constraints, so that what these pull in has Colab's version too.
-PREINSTALLED = ("torch torchvision numpy pandas matplotlib seaborn scikit-learn scikit-image scipy statsmodels tqdm pillow requests networkx "
-                "autograd gast cachetools packaging typing_extensions tomlkit termcolor joblib PyYAML ipython ipywidgets ipykernel setuptools pip").split()  # fmt: skip
+PREINSTALLED = (
+    "torch torchvision numpy pandas matplotlib seaborn scikit-learn scikit-image scipy statsmodels tqdm pillow requests networkx "
+    "autograd gast cachetools packaging typing_extensions tomlkit termcolor joblib PyYAML ipython ipywidgets ipykernel setuptools pip"
+).split()
 # PennyLane 0.45 refuses Colab's newer autograd, which nothing else in the course uses: pip has to take an older one.
 MOVED_BY_PENNYLANE = {"autograd"}
 KEPT = ("torch", "torchvision", "numpy", "pandas", "matplotlib", "scikit-learn")
@@ -26,11 +28,17 @@ KEPT = ("torch", "torchvision", "numpy", "pandas", "matplotlib", "scikit-learn")
 
 def colab_python() -> str:
     """A Python 3.13 that starts, else the one that runs this test."""
-    candidates = [*sorted((Path.home() / ".pyenv/versions").glob("3.13*/bin/python"), reverse=True), shutil.which("python3.13")]
+    candidates = [
+        *sorted((Path.home() / ".pyenv/versions").glob("3.13*/bin/python"), reverse=True),
+        shutil.which("python3.13"),
+    ]
     for candidate in candidates:
         if (
             candidate
-            and subprocess.run([str(candidate), "-c", "import venv, sys; assert sys.version_info[:2] == (3, 13)"], capture_output=True).returncode
+            and subprocess.run(
+                [str(candidate), "-c", "import venv, sys; assert sys.version_info[:2] == (3, 13)"],
+                capture_output=True,
+            ).returncode
             == 0
         ):
             return str(candidate)
@@ -44,7 +52,10 @@ def pip(python, *arguments):
 
 
 def installed(python) -> dict[str, str]:
-    return {p["name"].lower().replace("_", "-"): p["version"] for p in json.loads(pip(python, "list", "--format", "json"))}
+    return {
+        p["name"].lower().replace("_", "-"): p["version"]
+        for p in json.loads(pip(python, "list", "--format", "json"))
+    }
 
 
 @pytest.fixture(scope="module")
@@ -55,9 +66,20 @@ def colab(tmp_path_factory):
     python = folder / "env" / "bin" / "python"
     pip(python, "install", "--quiet", "--upgrade", "pip")
     # Colab's torch is a build of its own for CUDA 12; the registry's build of the same version wants CUDA 13 libraries.
-    lines = [line for line in COLAB.read_text().splitlines() if not line.startswith(("nvidia", "cuda", "triton", "cupy"))]
+    lines = [
+        line
+        for line in COLAB.read_text().splitlines()
+        if not line.startswith(("nvidia", "cuda", "triton", "cupy"))
+    ]
     (folder / "constraints.txt").write_text("\n".join(lines))
-    pip(python, "install", "--quiet", "-c", str(folder / "constraints.txt"), *[p for p in PREINSTALLED if p != "pip"])
+    pip(
+        python,
+        "install",
+        "--quiet",
+        "-c",
+        str(folder / "constraints.txt"),
+        *[p for p in PREINSTALLED if p != "pip"],
+    )
     yield folder, python
     shutil.rmtree(folder, ignore_errors=True)
 
@@ -71,7 +93,9 @@ def test_the_literal_bootstrap_cell_installs_the_course_and_moves_nothing(colab,
     folder, python = colab
     before = installed(python)
     # An instructor's fork at a git address: this checkout, as committed.
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=course.ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    commit = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=course.ROOT, capture_output=True, text=True, check=True
+    ).stdout.strip()
     address = {**course.load_course(), "repository": f"file://{course.ROOT}", "branch": commit}
     cell = course.bootstrap_source(address)
     empty = folder / "empty"
@@ -80,36 +104,68 @@ def test_the_literal_bootstrap_cell_installs_the_course_and_moves_nothing(colab,
     then += "print('COURSE', build_model(head='dressed', seed=0)(torch.zeros(2, 1, 28, 28)).shape, hqnn_utils.__file__)\n"
     then += "print('CHECK', json.dumps(runtime.check_environment()))"
     runner = f"from IPython.core.interactiveshell import InteractiveShell as S\ns = S.instance()\nfor c in {[cell, then]!r}:\n    s.run_cell(c).raise_error()"
-    environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")}
+    environment = {
+        k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
+    }
     done = subprocess.run(
-        [str(python), "-c", runner], cwd=empty, env={**environment, "COLAB_RELEASE_TAG": "release-colab"}, capture_output=True, text=True
+        [str(python), "-c", runner],
+        cwd=empty,
+        env={**environment, "COLAB_RELEASE_TAG": "release-colab"},
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    assert "COURSE torch.Size([2, 2])" in done.stdout and "site-packages/hqnn_utils" in done.stdout, done.stdout[-2000:]
+    assert (
+        "COURSE torch.Size([2, 2])" in done.stdout and "site-packages/hqnn_utils" in done.stdout
+    ), done.stdout[-2000:]
     rows = json.loads(done.stdout.split("CHECK ", 1)[1].splitlines()[0])
     assert all(r["status"].startswith("OK") for r in rows), rows
     after = installed(python)
-    moved = {name: (version, after.get(name)) for name, version in before.items() if after.get(name) != version}
+    moved = {
+        name: (version, after.get(name))
+        for name, version in before.items()
+        if after.get(name) != version
+    }
     assert set(moved) <= MOVED_BY_PENNYLANE, f"the install cell changed what was there: {moved}"
     wanted = dict(line.split("==") for line in COLAB.read_text().splitlines() if "==" in line)
     for name in KEPT:
-        assert after[name].split("+")[0] == wanted[name].split("+")[0], f"{name} is not at Colab's version"
+        assert after[name].split("+")[0] == wanted[name].split("+")[0], (
+            f"{name} is not at Colab's version"
+        )
     brought = set(after) - set(before)
     assert {"pennylane", "medmnist", "hqnn-utils"} <= brought
     known = {name.lower().replace("_", "-") for name in wanted}
-    assert brought & known == set(), f"Colab has these already: add them to PREINSTALLED: {sorted(brought & known)}"
+    assert brought & known == set(), (
+        f"Colab has these already: add them to PREINSTALLED: {sorted(brought & known)}"
+    )
 
 
 def test_elsewhere_the_cell_does_nothing(tmp_path):
     cell = course.bootstrap_source({**course.load_course(), "repository": "nobody/nothing"})
     runner = f"from IPython.core.interactiveshell import InteractiveShell as S\nS.instance().run_cell({cell!r}).raise_error()\nprint('quiet')"
-    environment = {k: v for k, v in os.environ.items() if k not in ("COLAB_RELEASE_TAG", "KAGGLE_KERNEL_RUN_TYPE")}
-    done = subprocess.run([sys.executable, "-c", runner], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    environment = {
+        k: v
+        for k, v in os.environ.items()
+        if k not in ("COLAB_RELEASE_TAG", "KAGGLE_KERNEL_RUN_TYPE")
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", runner],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0 and done.stdout.strip() == "quiet", done.stdout + done.stderr
 
 
 def test_without_an_address_the_cell_says_what_to_do(tmp_path):
     cell = course.bootstrap_source({**course.load_course(), "repository": None})
     runner = f"from IPython.core.interactiveshell import InteractiveShell as S\nS.instance().run_cell({cell!r}).raise_error()"
-    done = subprocess.run([sys.executable, "-c", runner], cwd=tmp_path, env={**os.environ, "COLAB_RELEASE_TAG": "x"}, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", runner],
+        cwd=tmp_path,
+        env={**os.environ, "COLAB_RELEASE_TAG": "x"},
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode != 0 and "make retarget REPO=owner/name" in done.stdout + done.stderr

@@ -9,8 +9,10 @@ import pytest
 
 ENTRIES = course.load_course()["notebooks"]
 each = pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e["name"])
-VERBS = set("apply ask build calculate check choose compare compute count decide derive describe design detect draw estimate evaluate explain find fit "
-            "judge measure name open plan predict read recognise reproduce run say show split spot state test tell train trace use verify write".split())  # fmt: skip
+VERBS = set(
+    "apply ask build calculate check choose compare compute count decide derive describe design detect draw estimate evaluate explain find fit "
+    "judge measure name open plan predict read recognise reproduce run say show split spot state test tell train trace use verify write".split()
+)
 
 
 @pytest.fixture
@@ -27,7 +29,9 @@ def prose(notebook):
 
 
 def test_course_lists_exactly_the_notebooks_that_exist():
-    assert [f"{e['name']}.ipynb" for e in ENTRIES] == sorted(p.name for p in course.HERE.glob("*.ipynb"))
+    assert [f"{e['name']}.ipynb" for e in ENTRIES] == sorted(
+        p.name for p in course.HERE.glob("*.ipynb")
+    )
 
 
 @each
@@ -35,7 +39,9 @@ def test_opening(entry, notebook):
     """Title with the question, badges, card, install cell, parameters: in this order."""
     nbformat.validate(notebook)
     first = notebook.cells[0].source
-    assert first.startswith(f"# {entry['name'][:2]} · {entry['title']}") and entry["question"] in first
+    assert (
+        first.startswith(f"# {entry['name'][:2]} · {entry['title']}") and entry["question"] in first
+    )
     assert [i for i, _ in tagged(notebook, "badges")] == [1]
     ((bootstrap, cell),) = tagged(notebook, "bootstrap")
     ((parameters, settings),) = tagged(notebook, "parameters")
@@ -79,7 +85,9 @@ def test_rhythm_and_ending(entry, notebook):
     if following:
         assert f"({following[0]['name']}.ipynb)" in text
     assert "runtime.provenance(" in notebook.cells[-1].source
-    assert any("NBVAL_CHECK_OUTPUT" in c.source for c in notebook.cells), "something exact is compared on each run"
+    assert any("NBVAL_CHECK_OUTPUT" in c.source for c in notebook.cells), (
+        "something exact is compared on each run"
+    )
 
 
 @each
@@ -90,10 +98,17 @@ def test_exercises(entry, notebook):
     for index, stub in stubs:
         solution = notebook.cells[index + 1]
         assert "solution" in course.tags(solution), "the solution stands right after its exercise"
-        assert notebook.cells[index - 1].cell_type == "markdown" and "### Exercise" in notebook.cells[index - 1].source
+        assert (
+            notebook.cells[index - 1].cell_type == "markdown"
+            and "### Exercise" in notebook.cells[index - 1].source
+        )
         assert "..." in stub.source
         calls = [re.findall(r'check\("([\w.]+)"', c.source) for c in (stub, solution)]
-        assert calls[0] == calls[1] and len(calls[0]) == 1 and calls[0][0].startswith(entry["name"][:2])
+        assert (
+            calls[0] == calls[1]
+            and len(calls[0]) == 1
+            and calls[0][0].startswith(entry["name"][:2])
+        )
 
 
 @each
@@ -113,7 +128,9 @@ def test_links_inside_the_course_lead_somewhere(entry, notebook):
 def test_stored_outputs_are_those_of_this_code(entry, notebook):
     stored = notebook.metadata.get("hqnn", {})
     assert stored.get("profile") == "laptop", "make notebooks stores outputs of the laptop profile"
-    assert stored["code_digest"] == course.code_digest(notebook), "code changed after the outputs were stored: run make notebooks"
+    assert stored["code_digest"] == course.code_digest(notebook), (
+        "code changed after the outputs were stored: run make notebooks"
+    )
 
 
 @each
@@ -126,11 +143,17 @@ def test_stored_outputs_are_clean(entry, notebook):
         for output in cell.outputs:
             assert output.output_type != "error"
             assert output.get("name") != "stderr", output.text
-            shown = json.dumps({k: v for k, v in output.get("data", {}).items() if not k.startswith("image/")}) + output.get("text", "")
+            shown = json.dumps(
+                {k: v for k, v in output.get("data", {}).items() if not k.startswith("image/")}
+            ) + output.get("text", "")
             assert not re.search(r"/(home|root|tmp|work|Users|usr|content)/", shown), shown[:300]
             if "<Figure size" in shown:
-                assert "image/png" in output.data, "a figure without its picture: the inline backend was not active"
-            assert "PHANTOM" not in shown or "phantom" in cell.source.lower(), "stored outputs come from the real BreastMNIST"
+                assert "image/png" in output.data, (
+                    "a figure without its picture: the inline backend was not active"
+                )
+            assert "PHANTOM" not in shown or "phantom" in cell.source.lower(), (
+                "stored outputs come from the real BreastMNIST"
+            )
         if "draws-images" in course.tags(cell):
             assert cell.outputs == []
     assert "papermill" not in notebook.metadata and "widgets" not in notebook.metadata
@@ -139,7 +162,10 @@ def test_stored_outputs_are_clean(entry, notebook):
 @each
 def test_solutions_were_accepted(entry, notebook):
     for index, stub in tagged(notebook, "exercise"):
-        shown = [json.dumps(o.get("data", {}).get("text/plain", "")) for o in notebook.cells[index + 1].outputs]
+        shown = [
+            json.dumps(o.get("data", {}).get("text/plain", ""))
+            for o in notebook.cells[index + 1].outputs
+        ]
         assert any("RIGHT: " in s for s in shown), notebook.cells[index + 1].source
         assert any("OPEN: " in json.dumps(o.get("data", {})) for o in stub.outputs)
 
@@ -147,6 +173,12 @@ def test_solutions_were_accepted(entry, notebook):
 @each
 def test_image_cells_are_tagged(entry, notebook):
     for cell in notebook.cells:
-        drawn = re.findall(r"\b(?:image_grid|patient_grid|imshow)\(\s*(\w*)", cell.source) if cell.cell_type == "code" else []
-        if any(not what.startswith("phantom") for what in drawn):  # what is called phantom... must be one: figures.patient_grid(phantom, ...)
+        drawn = (
+            re.findall(r"\b(?:image_grid|patient_grid|imshow)\(\s*(\w*)", cell.source)
+            if cell.cell_type == "code"
+            else []
+        )
+        if any(
+            not what.startswith("phantom") for what in drawn
+        ):  # what is called phantom... must be one: figures.patient_grid(phantom, ...)
             assert "draws-images" in course.tags(cell)

@@ -14,12 +14,16 @@ LIMIT = 45  # seconds, DESIGN's budget for smoke on two cores
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e["name"])
 def test_smoke(entry, tmp_path):
-    notebook, seconds = course.run_notebook(course.path_of(entry), tmp_path / "out.ipynb", "smoke", tmp_path / "results")
+    notebook, seconds = course.run_notebook(
+        course.path_of(entry), tmp_path / "out.ipynb", "smoke", tmp_path / "results"
+    )
     print(f"{entry['name']}: smoke {seconds:.0f} s (budget {LIMIT} s on two idle cores)")
     solved = [c for c in notebook.cells if "solution" in course.tags(c)]
     for cell in solved:
         assert "RIGHT: " in json.dumps(cell.outputs), cell.source
-    assert not (course.HERE / "my_results" / entry["name"]).exists(), "a run with HQNN_RESULTS writes nothing beside the notebook"
+    assert not (course.HERE / "my_results" / entry["name"]).exists(), (
+        "a run with HQNN_RESULTS writes nothing beside the notebook"
+    )
 
 
 def test_make_run_prints_table_and_page(tmp_path):
@@ -31,12 +35,28 @@ def test_make_run_prints_table_and_page(tmp_path):
         "import medmnist\nmedmnist.INFO['breastmnist']['url'] = 'http://127.0.0.1:9/breastmnist.npz'\n"  # port 9: nothing listens
     )
     blocked["PYTHONPATH"] = str(site)
-    command = [sys.executable, str(course.HERE / "course.py"), "run", "00_start_here", "--profile", "smoke", "--out", str(tmp_path / "out")]
+    command = [
+        sys.executable,
+        str(course.HERE / "course.py"),
+        "run",
+        "00_start_here",
+        "--profile",
+        "smoke",
+        "--out",
+        str(tmp_path / "out"),
+    ]
     done = subprocess.run(command, env=blocked, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     page = tmp_path / "out" / "00_start_here.html"
     assert str(page) in done.stdout and page.stat().st_size > 100_000
-    for word in ("linear", "matched", "dressed", "sensitivity", "auc", "PHANTOM: these are synthetic images"):
+    for word in (
+        "linear",
+        "matched",
+        "dressed",
+        "sensitivity",
+        "auc",
+        "PHANTOM: these are synthetic images",
+    ):
         assert word in done.stdout, done.stdout
     (record,) = (tmp_path / "out" / "results" / "00_start_here").glob("*dressed*.json")
     content = json.loads(record.read_text())

@@ -1,0 +1,68 @@
+"""Checks of the exercises in notebook 02."""
+
+from __future__ import annotations
+
+from . import Verdict, number
+
+
+def _ppv(answer, *, sensitivity, specificity, prevalence) -> Verdict:
+    from hqnn_utils.evaluation.metrics import predictive_values
+
+    found = predictive_values(sensitivity, specificity, prevalence)
+    return number(
+        answer,
+        found["ppv"],
+        1e-3,
+        f"about {100 * found['ppv']:.0f} of 100 alarms are right",
+        {
+            found["npv"]: "that is the NPV",
+            sensitivity: "that is the sensitivity: it asks about the ill, the PPV about the alarms",
+            sensitivity
+            * prevalence: "that is the share of true alarms among all women: divide by the share of all alarms",
+        },
+    )
+
+
+def _runs(answer, *, accuracies, n) -> Verdict:
+    gap = max(accuracies) - min(accuracies)
+    truth = round(max(accuracies) * n) - round(min(accuracies) * n)
+    return number(
+        answer,
+        truth,
+        0.01,
+        f"{truth} images of {n}",
+        {
+            gap: "that is the difference of the accuracies: how many images is it?",
+            100 * gap: "those are per cent points: how many images is it?",
+        },
+    )
+
+
+def _study(answer, *, right_a, right_b) -> Verdict:
+    from scipy.stats import binomtest
+
+    gap = abs(right_a - right_b)
+    truth = float(binomtest(gap, gap).pvalue)
+    return number(
+        answer,
+        truth,
+        1e-3,
+        f"p = {truth:.3f}: even the luckiest pairing cannot reach 0.05",
+        {truth / 2: "that is one-sided: nobody knew beforehand which model would win"},
+    )
+
+
+def _power(answer, *, gain, discordant, power) -> Verdict:
+    from hqnn_utils.evaluation.comparison import images_needed
+
+    truth = images_needed(gain, discordant, power)
+    return number(
+        answer,
+        truth,
+        0.01 * truth,
+        f"about {truth} images",
+        {images_needed(gain, discordant): "that gives a power of 80 %: ask for more"},
+    )
+
+
+CHECKS = {"02.ppv": _ppv, "02.runs": _runs, "02.study": _study, "02.power": _power}

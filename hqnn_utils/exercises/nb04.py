@@ -1,0 +1,92 @@
+"""Checks of the exercises in notebook 04."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from . import Verdict
+
+
+def _seeing(answer) -> Verdict:
+    """Exercise 04.blind: outputs must really move with the input, tried on two inputs and five random weights."""
+    import torch
+
+    from hqnn_utils.quantum.analysis import random_weights
+    from hqnn_utils.quantum.circuits import CircuitSpec
+    from hqnn_utils.quantum.engine.statevector import expectations
+
+    if not isinstance(answer, CircuitSpec):
+        return Verdict(False, f"expected a CircuitSpec, got {type(answer).__name__}")
+    if answer.n_qubits != 2 or answer.encoding != "angle" or answer.axis != "Z":
+        return Verdict(False, 'keep 2 qubits, encoding="angle" and axis="Z"')
+    first, second = torch.tensor([[0.1, 0.2]]).double(), torch.tensor([[1.3, -0.9]]).double()
+    moved = max(
+        (expectations(answer, first, w) - expectations(answer, second, w)).abs().max().item()
+        for w in random_weights(answer, 5)
+    )
+    if moved > 1e-6:
+        return Verdict(True, "the rotation before the second upload makes the phase visible")
+    if answer.reupload and answer.n_layers > 1:
+        return Verdict(
+            False,
+            "still blind: rotations about Z alone never leave the vertical axis; choose another trainable rotation",
+        )
+    return Verdict(
+        False,
+        "still blind: |0> has no phase that a Z rotation could change; repeat the encoding behind a rotation",
+    )
+
+
+def _entangled(answer, *, state) -> Verdict:
+    from hqnn_utils.quantum.analysis import meyer_wallach
+
+    if not isinstance(answer, (bool, np.bool_)):
+        return Verdict(False, f"expected True or False, got {answer!r}")
+    if bool(answer) == bool(meyer_wallach(state).item() > 1e-9):
+        return Verdict(True, f"Q = {meyer_wallach(state).item():.3f}")
+    return Verdict(
+        False, "compute Q: can the state be written as a product of single-qubit states?"
+    )
+
+
+def _identity(answer) -> Verdict:
+    """Exercise 04.identity: the trainable part must start as the identity, tried on the state itself."""
+    import torch
+
+    from hqnn_utils.quantum.circuits import CircuitSpec, init_weights
+    from hqnn_utils.quantum.engine.statevector import state
+
+    if not isinstance(answer, CircuitSpec):
+        return Verdict(False, f"expected a CircuitSpec, got {type(answer).__name__}")
+    if answer.n_qubits != 4 or answer.n_layers < 4:
+        return Verdict(
+            False,
+            f"wanted 4 qubits and at least 4 layers, got {answer.n_qubits} and {answer.n_layers}",
+        )
+    try:
+        weights = init_weights(answer, "identity_block", torch.Generator().manual_seed(0)).double()
+    except ValueError as error:
+        return Verdict(False, str(error))
+    x = torch.linspace(-1, 1, answer.n_inputs).double()[None]
+    encoded = CircuitSpec(
+        n_qubits=4,
+        n_layers=1,
+        encoding=answer.encoding,
+        axis=answer.axis,
+        entangler="none",
+        scaling=answer.scaling,
+    )
+    overlap = (
+        (state(answer, x, weights).conj() * state(encoded, x, torch.zeros(1, 4).double()))
+        .sum()
+        .abs()
+        .item()
+    )
+    if abs(overlap - 1) < 1e-5:
+        return Verdict(
+            True, "the circuit starts as the identity: each pair of layers undoes itself"
+        )
+    return Verdict(False, "the layers do not cancel")
+
+
+CHECKS = {"04.blind": _seeing, "04.entangled": _entangled, "04.identity": _identity}
