@@ -175,7 +175,7 @@ def check_environment(required: dict[str, str] | None = None) -> list[dict[str, 
 def _gpu_row() -> dict[str, str]:
     try:
         import torch
-        import torchvision  # noqa: F401  (its compiled operators fail to load beside a torch of another build)
+        import torchvision
     except Exception as error:  # any import failure is the finding here
         first = str(error).splitlines()[0]
         return dict(

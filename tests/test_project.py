@@ -146,7 +146,8 @@ def test_help_names_every_target():
 def test_ci_calls_the_readmes_command():
     assert re.search(r"^exec make test$", (ROOT / ".ci" / "run").read_text(), re.M)
     readme = (ROOT / "README.md").read_text()
-    assert "make run" in readme and "make test" in readme
+    assert "make run" in readme
+    assert "make test" in readme
     workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())
     assert {"make run", "make test"} <= {s.get("run") for s in workflow["jobs"]["course"]["steps"]}
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from hqnn_utils.data.phantoms.breast import breast_phantom
 from hqnn_utils.data.splits.duplicates import (
     check_threshold,
     connected_groups,
@@ -19,7 +20,6 @@ from hqnn_utils.data.splits.duplicates import (
     pairs_above,
     split_by_group,
 )
-from hqnn_utils.data.phantoms.breast import breast_phantom
 from hqnn_utils.runtime import DataError, choose, data_dir
 
 SPLITS = ("train", "val", "test")

@@ -6,7 +6,6 @@ import torch
 from torch import nn
 
 from hqnn_utils.models.backbones import build_backbone
-from hqnn_utils.quantum.circuits import CircuitSpec
 from hqnn_utils.models.heads import (
     CORES,
     HEADS,
@@ -15,6 +14,7 @@ from hqnn_utils.models.heads import (
     build_head,
     control_of,
 )
+from hqnn_utils.quantum.circuits import CircuitSpec
 from hqnn_utils.quantum.layers import QuantumLayer
 
 __all__ = [

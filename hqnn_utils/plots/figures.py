@@ -12,8 +12,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
 
-from hqnn_utils.evaluation.comparison import mean_interval
 from hqnn_utils.data.images import CLASS_NAMES, ImageData
+from hqnn_utils.evaluation.comparison import mean_interval
 from hqnn_utils.evaluation.metrics import confusion
 
 # Colour-blind safe, one colour a head in every notebook.

@@ -9,10 +9,10 @@ import argparse
 import json
 from pathlib import Path
 
-from hqnn_utils.studies.families import measured_dir
 from hqnn_utils.runtime import choose, data_dir, results_dir
-from hqnn_utils.studies.settings import grid
+from hqnn_utils.studies.families import measured_dir
 from hqnn_utils.studies.run import run_study
+from hqnn_utils.studies.settings import grid
 
 LARGE = ["resnet50", "efficientnet_v2_s", "efficientnet_b5"]
 # Larger sizes: the official file where it is, else the stand-in that was resampled from BUSI; the record names file and digest.

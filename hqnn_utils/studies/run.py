@@ -19,14 +19,14 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from hqnn_utils.models.backbones import build_backbone, extract_features
-from hqnn_utils.quantum.circuits import CircuitSpec
 from hqnn_utils.data.images import ImageData, load_breastmnist
-from hqnn_utils.studies.families import load_family, save_family
-from hqnn_utils.models.classifier import build_head, build_model, count_parameters
 from hqnn_utils.data.splits.protocols import apply_protocol, shuffle_labels
-from hqnn_utils.studies.records import load_record, make_record, plain, save_record
+from hqnn_utils.models.backbones import build_backbone, extract_features
+from hqnn_utils.models.classifier import build_head, build_model, count_parameters
+from hqnn_utils.quantum.circuits import CircuitSpec
 from hqnn_utils.runtime import choose, provenance
+from hqnn_utils.studies.families import load_family, save_family
+from hqnn_utils.studies.records import load_record, make_record, plain, save_record
 from hqnn_utils.studies.settings import TRAINING, StudyError, complete, stored
 from hqnn_utils.training.loop import fit, predict_proba, score_predictions
 

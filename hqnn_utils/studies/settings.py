@@ -5,12 +5,12 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
-from hqnn_utils.models.backbones import BACKBONES
-from hqnn_utils.quantum.circuits import CircuitSpec
-from hqnn_utils.models.heads import HEADS
 from hqnn_utils.data.splits.protocols import check_protocol
-from hqnn_utils.studies.records import plain
+from hqnn_utils.models.backbones import BACKBONES
+from hqnn_utils.models.heads import HEADS
+from hqnn_utils.quantum.circuits import CircuitSpec
 from hqnn_utils.runtime import choose
+from hqnn_utils.studies.records import plain
 
 # Every key of a setting with its default. ``spec`` holds arguments of CircuitSpec, ``protocol`` a kind and its options.
 DEFAULTS = dict(

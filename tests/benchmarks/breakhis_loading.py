@@ -29,8 +29,8 @@ from hqnn_utils.data.breakhis_files import (
     extract_archive,
     format_name,
     list_images,
-)  # noqa: E402
-from hqnn_utils.studies.records import write_json_atomically  # noqa: E402
+)
+from hqnn_utils.studies.records import write_json_atomically
 
 COUNTS = {
     "B": {40: 625, 100: 644, 200: 623, 400: 588},

@@ -28,12 +28,12 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT))
 warnings.filterwarnings("ignore")
 
-import torch  # noqa: E402
+import torch
 
-from hqnn_utils.quantum.circuits import CircuitSpec, build_qnode, init_weights  # noqa: E402
-from hqnn_utils.quantum.engine.cosines import is_mean_of_cosines  # noqa: E402
-from hqnn_utils.quantum.layers import QuantumLayer  # noqa: E402
-from hqnn_utils.quantum.engine.statevector import _signs, expectations  # noqa: E402
+from hqnn_utils.quantum.circuits import CircuitSpec, build_qnode, init_weights
+from hqnn_utils.quantum.engine.cosines import is_mean_of_cosines
+from hqnn_utils.quantum.engine.statevector import _signs, expectations
+from hqnn_utils.quantum.layers import QuantumLayer
 
 BUDGET = 10_000  # ms after which a contender, having run three rounds, sits out: a slow one needs no more to be seen as slow
 SIZES = [(4, 2, 32), (8, 3, 32), (10, 4, 64), (12, 4, 64)]  # qubits, layers, batch

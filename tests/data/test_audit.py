@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from hqnn_utils.data.splits import duplicates as audit
 from hqnn_utils.data.images import ImageData, load_breastmnist
+from hqnn_utils.data.splits import duplicates as audit
 from hqnn_utils.runtime import data_dir
 
 OFFICIAL = data_dir() / "breastmnist.npz"
@@ -62,17 +62,14 @@ def test_planted_pairs_are_found_and_named():
         frozenset(("train/3", "test/8")),
         frozenset(("val/4", "test/8")),
     }
-    assert pairs.correlation.is_monotonic_decreasing and pairs.iloc[0].correlation == pytest.approx(
-        1
-    )
+    assert pairs.correlation.is_monotonic_decreasing
+    assert pairs.iloc[0].correlation == pytest.approx(1)
     assert dict(zip(zip(pairs.a, pairs.b), zip(pairs.across, pairs.opposite)))[
         ("train/3", "val/4")
     ] == (True, True)
     groups = data.groups(0.95)
-    assert (
-        groups[3] == groups[40] == groups[50] != groups[0] == groups[1]
-        and len(np.unique(groups)) == 57
-    )
+    assert groups[3] == groups[40] == groups[50] != groups[0] == groups[1]
+    assert len(np.unique(groups)) == 57
 
 
 def test_chains_are_one_group():
@@ -89,7 +86,8 @@ def test_no_group_on_two_sides(seed):
     assert all(len(set(new.split[groups == g])) == 1 for g in groups)
     assert not new.near_duplicates(0.95).across.any()
     np.testing.assert_array_equal(new.images, data.images)
-    assert new.name == f"planted-grouped0.95-s{seed}" and list(new.ids) == list(data.ids)
+    assert new.name == f"planted-grouped0.95-s{seed}"
+    assert list(new.ids) == list(data.ids)
     sizes = [(new.split == s).mean() for s in ("train", "val", "test")]
     assert np.allclose(sizes, [0.7, 0.1, 0.2], atol=0.05)
 
@@ -123,7 +121,8 @@ def test_bad_images_and_methods():
 def test_the_phantom_is_clean():
     """Synthetic images are drawn one by one: the audit must not cry wolf."""
     data = load_breastmnist(28, "phantom")
-    assert len(data.near_duplicates()) == 0 and len(data.clean_test()) == 780
+    assert len(data.near_duplicates()) == 0
+    assert len(data.clean_test()) == 780
 
 
 @pytest.mark.skipif(

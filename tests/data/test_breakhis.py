@@ -60,12 +60,10 @@ def load(root, tmp_path, **options):
 
 def test_everything_is_known_about_each_image(tree, tmp_path):
     data = load(tree, tmp_path)
-    assert (
-        len(data) == 72
-        and data.images.shape == (72, 16, 16, 3)
-        and data.images.dtype == np.uint8
-        and data.source == "breakhis"
-    )
+    assert len(data) == 72
+    assert data.images.shape == (72, 16, 16, 3)
+    assert data.images.dtype == np.uint8
+    assert data.source == "breakhis"
     for i in (0, 30, 71):
         name = parse_name(data.ids[i])
         assert (
@@ -75,7 +73,8 @@ def test_everything_is_known_about_each_image(tree, tmp_path):
             data.subtypes[i],
             data.magnifications[i],
         ) == (name.label, name.patient, name.slide, name.subtype, name.magnification)
-    assert len(set(data.patients)) == 12 and len(set(data.slides)) == 18
+    assert len(set(data.patients)) == 12
+    assert len(set(data.slides)) == 18
     assert data.describe() == dict(
         name="breakhis-all-by-patient-s0",
         source="breakhis",
@@ -88,13 +87,12 @@ def test_everything_is_known_about_each_image(tree, tmp_path):
         patients_on_two_sides=0,
         magnifications=[40, 200],
     )
-    assert data.banner == "" and data.shared_patients == []
+    assert data.banner == ""
+    assert data.shared_patients == []
     table = data.counts()
-    assert (
-        table["benign, images"].sum() == 36
-        and table["malignant, patients"].sum() == 6
-        and list(table.index) == list(SPLITS)
-    )
+    assert table["benign, images"].sum() == 36
+    assert table["malignant, patients"].sum() == 6
+    assert list(table.index) == list(SPLITS)
     assert data.tensors("val")[0].shape[1:] == (3, 16, 16)
     assert data.part("test").slides.shape == data.part("test").labels.shape
 
@@ -230,7 +228,8 @@ def test_auto_falls_back_to_the_phantom_and_says_so(tmp_path, monkeypatch):
     monkeypatch.setenv("HQNN_DATA", str(tmp_path))
     with pytest.warns(UserWarning, match="USING THE PHANTOM"):
         data = bh.load_breakhis(size=16)
-    assert data.is_phantom and data.banner == "PHANTOM (synthetic images): "
+    assert data.is_phantom
+    assert data.banner == "PHANTOM (synthetic images): "
     (tmp_path / "breakhis").mkdir()
     with pytest.raises(DataError, match="no images"):
         bh.load_breakhis(
@@ -247,7 +246,9 @@ def test_real_images(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         data = bh.load_breakhis(size=32, cache=tmp_path, progress=False)
-    assert not data.is_phantom and data.images.std() > 10 and data.shared_patients == []
+    assert not data.is_phantom
+    assert data.images.std() > 10
+    assert data.shared_patients == []
 
 
 # ---------------------------------------------------------------- splits
@@ -302,8 +303,11 @@ def test_no_patient_on_two_sides_whatever_the_seed_fold_or_magnification(
     for fold in range(folds):
         data = bh.resplit(base, "patient", seed, fold, folds)
         sides = [set(data.part(s).patients) for s in SPLITS]
-        assert not (sides[0] & sides[1] or sides[0] & sides[2] or sides[1] & sides[2])
-        assert data.shared_patients == [] and data.describe()["patients_on_two_sides"] == 0
+        assert not (sides[0] & sides[1])
+        assert not (sides[0] & sides[2])
+        assert not (sides[1] & sides[2])
+        assert data.shared_patients == []
+        assert data.describe()["patients_on_two_sides"] == 0
         assert all(len(set(data.part(s).labels)) == 2 for s in SPLITS)
         tested += data.split == "test"
     assert (tested == 1).all(), "over all folds each image is tested exactly once"
@@ -313,14 +317,11 @@ def test_no_patient_on_two_sides_whatever_the_seed_fold_or_magnification(
 @given(st.integers(0, 10**6), st.integers(0, 4))
 def test_image_split_leaks_and_says_so_everywhere(seed, fold):
     data = bh.resplit(PHANTOM, "image", seed, fold)
-    assert (
-        "IMAGE-LEVEL SPLIT" in data.banner
-        and "LEAKS" in data.name
-        and data.describe()["split_by"] == "image"
-    )
-    assert data.shared_patients and data.describe()["patients_on_two_sides"] == len(
-        data.shared_patients
-    )
+    assert "IMAGE-LEVEL SPLIT" in data.banner
+    assert "LEAKS" in data.name
+    assert data.describe()["split_by"] == "image"
+    assert data.shared_patients
+    assert data.describe()["patients_on_two_sides"] == len(data.shared_patients)
     assert "IMAGE-LEVEL SPLIT" in data.part("test").banner, "a part of it does not forget"
     shares = [data.part(s).labels.mean() for s in SPLITS]
     assert max(shares) - min(shares) < 0.15
@@ -332,9 +333,8 @@ def test_image_split_leaks_and_says_so_everywhere(seed, fold):
 def test_same_parts_either_way():
     """Both kinds of split have parts of about the same size, so that a comparison of the two compares nothing else."""
     sizes = {by: [len(bh.resplit(PHANTOM, by, 1).part(s)) for s in SPLITS] for by in bh.LEVELS}
-    assert max(abs(a - b) for a, b in zip(*sizes.values())) <= 8 and sizes["image"][
-        0
-    ] == pytest.approx(0.6 * len(PHANTOM), abs=2)
+    assert max(abs(a - b) for a, b in zip(*sizes.values())) <= 8
+    assert sizes["image"][0] == pytest.approx(0.6 * len(PHANTOM), abs=2)
 
 
 def test_seeds_and_folds_give_other_splits():
@@ -369,10 +369,8 @@ def test_the_benchmarks_tree_has_the_official_numbers():
     made = bench.names()
     assert len({format_name(n) for n in made}) == 7909
     per_magnification = {m: sum(n.magnification == m for n in made) for m in (40, 100, 200, 400)}
-    assert (
-        per_magnification == {40: 1995, 100: 2081, 200: 2013, 400: 1820}
-        and sum(n.label for n in made) == 5429
-    )
+    assert per_magnification == {40: 1995, 100: 2081, 200: 2013, 400: 1820}
+    assert sum(n.label for n in made) == 5429
     number = bh.assign_folds(
         np.array([n.label for n in made]), np.array([n.patient for n in made]), 5
     )

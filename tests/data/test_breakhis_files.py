@@ -34,10 +34,10 @@ def test_parse_undoes_format(name):
 
 @given(names)
 def test_letters_do_not_make_a_patient(name):
-    assert name.patient == f"{name.year}-{name.number}" and not any(
-        c.isalpha() for c in name.patient
-    )
-    assert name.slide == name.patient + name.section and name.label == (name.tumour == "M")
+    assert name.patient == f"{name.year}-{name.number}"
+    assert not any(c.isalpha() for c in name.patient)
+    assert name.slide == name.patient + name.section
+    assert name.label == (name.tumour == "M")
 
 
 @pytest.mark.parametrize(
@@ -203,10 +203,8 @@ def test_partial_extraction_is_noticed_and_redone(tmp_path, damage):
     if damage == "archive changed":
         assert [p.name for p, _ in bf.list_images(folder)] == [A]
     else:
-        assert (
-            victim.read_bytes() == whole
-            and json.loads((folder / bf.MARKER).read_text())["archive"] == bf.ARCHIVE
-        )
+        assert victim.read_bytes() == whole
+        assert json.loads((folder / bf.MARKER).read_text())["archive"] == bf.ARCHIVE
 
 
 def test_interrupted_extraction_leaves_nothing_behind_and_starts_anew(tmp_path, monkeypatch):
@@ -248,7 +246,7 @@ def test_unsafe_members_refuse_the_whole_archive(tmp_path, bad, place):
     work = tmp_path / "deep" / "work"
     work.mkdir(parents=True)
     fine = [(str(bf.parse_name(A).folder / A), b"x")]
-    path = archive(work / bf.ARCHIVE, [bad] + fine if place == "first" else fine + [bad])
+    path = archive(work / bf.ARCHIVE, [bad, *fine] if place == "first" else [*fine, bad])
     with pytest.raises(DataError, match="is refused: its member"):
         bf.extract_archive(path, progress=False)
     assert [p.name for p in work.iterdir()] == [bf.ARCHIVE] and [

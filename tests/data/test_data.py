@@ -45,9 +45,10 @@ def point_medmnist_at(monkeypatch, url, md5):
 
 def test_path_of_a_medmnist_file_turns_labels_round(medmnist_file, medmnist_arrays):
     data = hd.load_breastmnist(source=medmnist_file)
-    assert (
-        data.source == "file" and data.name == "mine" and not data.is_phantom and data.banner == ""
-    )
+    assert data.source == "file"
+    assert data.name == "mine"
+    assert not data.is_phantom
+    assert data.banner == ""
     raw = np.concatenate([medmnist_arrays[f"{s}_labels"].ravel() for s in hd.SPLITS])
     np.testing.assert_array_equal(data.labels, 1 - raw)
     assert data.digest == hashlib.sha256(medmnist_file.read_bytes()).hexdigest()
@@ -59,9 +60,12 @@ def test_path_of_a_medmnist_file_turns_labels_round(medmnist_file, medmnist_arra
 def test_parts_ids_and_tensors(medmnist_file, medmnist_arrays):
     data = hd.load_breastmnist(source=medmnist_file)
     test = data.part("test")
-    assert len(test) == 8 and test.ids[3] == "test/3"
+    assert len(test) == 8
+    assert test.ids[3] == "test/3"
     x, y = data.tensors("test")
-    assert x.shape == (8, 1, 28, 28) and x.min() >= -1 and x.max() <= 1
+    assert x.shape == (8, 1, 28, 28)
+    assert x.min() >= -1
+    assert x.max() <= 1
     np.testing.assert_allclose(
         (x[:, 0].numpy() + 1) * 127.5, medmnist_arrays["test_images"], atol=1e-4
     )
@@ -73,11 +77,14 @@ def test_parts_ids_and_tensors(medmnist_file, medmnist_arrays):
 def test_counts_and_limit(medmnist_file):
     data = hd.load_breastmnist(source=medmnist_file)
     table = data.counts()
-    assert table.loc["all", "total"] == 26 and table.loc["test", "malignant"] == 3
+    assert table.loc["all", "total"] == 26
+    assert table.loc["test", "malignant"] == 3
     small = data.limit_train(6, seed=1)
-    assert (small.split == "train").sum() == 6 and (small.split == "test").sum() == 8
+    assert (small.split == "train").sum() == 6
+    assert (small.split == "test").sum() == 8
     assert small.part("train").labels.sum() == 2, "stratified"
-    assert data.limit_train(None) is data and data.limit_train(999) is data
+    assert data.limit_train(None) is data
+    assert data.limit_train(999) is data
 
 
 def test_colour_images(tmp_path, medmnist_arrays):
@@ -117,7 +124,8 @@ def test_download_through_medmnist(server, monkeypatch, tmp_path, medmnist_file)
     )
     root = tmp_path / "new" / "data"
     data = hd.load_breastmnist(source="medmnist", root=root)
-    assert data.source == "medmnist" and len(data) == 26
+    assert data.source == "medmnist"
+    assert len(data) == 26
     assert [p.name for p in root.iterdir()] == ["breastmnist.npz"], "nothing else is left behind"
     folder.joinpath("f.npz").unlink()
     assert hd.load_breastmnist(root=root).digest == data.digest, "the second load needs no server"
@@ -148,9 +156,9 @@ def test_auto_falls_back_to_the_phantom_and_says_so(monkeypatch, tmp_path):
     no_server(monkeypatch)
     with pytest.warns(UserWarning, match="USING THE PHANTOM"):
         data = hd.load_breastmnist(source="auto", root=tmp_path)
-    assert (
-        data.is_phantom and data.banner.startswith("PHANTOM") and data.describe()["phantom"] is True
-    )
+    assert data.is_phantom
+    assert data.banner.startswith("PHANTOM")
+    assert data.describe()["phantom"] is True
 
 
 def test_auto_never_falls_back_from_a_damaged_file(tmp_path):

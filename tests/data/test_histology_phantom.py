@@ -11,9 +11,11 @@ SMALL = dict(patients=(4, 5), per_patient=4)
 
 def test_shapes_ids_and_classes():
     made = histology_phantom(24, 0, **SMALL)
-    assert made["images"].shape == (36, 24, 24, 3) and made["images"].dtype == np.uint8
+    assert made["images"].shape == (36, 24, 24, 3)
+    assert made["images"].dtype == np.uint8
     names = [parse_name(i) for i in made["ids"]]
-    assert len(set(made["ids"])) == 36 and [n.label for n in names] == made["labels"].tolist()
+    assert len(set(made["ids"])) == 36
+    assert [n.label for n in names] == made["labels"].tolist()
     patients = {n.patient: n.label for n in names}
     assert sorted(patients.values()) == [0] * 4 + [1] * 5
     assert {n.year for n in names} == {"99"}, "no real slide carries the year 99"

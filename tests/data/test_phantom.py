@@ -12,11 +12,9 @@ def test_counts_are_breastmnists():
     for split, (malignant, other) in COUNTS.items():
         labels = made["labels"][made["split"] == split]
         assert (labels.sum(), (labels == 0).sum()) == (malignant, other)
-    assert (
-        len(made["labels"]) == 780
-        and made["images"].dtype == np.uint8
-        and made["images"].shape == (780, 28, 28)
-    )
+    assert len(made["labels"]) == 780
+    assert made["images"].dtype == np.uint8
+    assert made["images"].shape == (780, 28, 28)
 
 
 def test_bit_reproducible():

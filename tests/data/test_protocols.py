@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hqnn_utils.data.splits import protocols
 from hqnn_utils.data.images import load_breastmnist
+from hqnn_utils.data.splits import protocols
 from hqnn_utils.data.splits.protocols import apply_protocol, shuffle_labels
 
 DATA = load_breastmnist(16, "phantom")
@@ -29,11 +29,9 @@ def test_cross_validation_tests_each_image_once_and_keeps_twins_together(seed, f
         data = apply_protocol(
             TWINS, "cross_validation", folds=folds, fold=fold, seed=seed, threshold=0.99
         )
-        assert (
-            sides(data) == 1
-            and list(data.ids) == list(TWINS.ids)
-            and set(data.split) == {"train", "val", "test"}
-        )
+        assert sides(data) == 1
+        assert list(data.ids) == list(TWINS.ids)
+        assert set(data.split) == {"train", "val", "test"}
         tested += data.split == "test"
         assert abs(data.part("test").labels.mean() - TWINS.labels.mean()) < 0.12
     assert (tested == 1).all()
@@ -59,11 +57,9 @@ def origin(ids):
 @pytest.mark.parametrize("by_original", [False, True])
 def test_augmented_has_the_study_s_numbers(by_original):
     data = apply_protocol(DATA, "augmented", n=2000, seed=1, by_original=by_original)
-    assert (
-        len(data) == 2000
-        and len(set(data.ids)) == 2000
-        and sum(i.startswith("orig_") for i in data.ids) == 780
-    )
+    assert len(data) == 2000
+    assert len(set(data.ids)) == 2000
+    assert sum(i.startswith("orig_") for i in data.ids) == 780
     where = dict(zip(DATA.ids, DATA.labels))
     assert [where[i] for i in origin(data.ids)] == data.labels.tolist()
     test, rest = origin(data.ids[data.split == "test"]), set(origin(data.ids[data.split != "test"]))
@@ -72,7 +68,8 @@ def test_augmented_has_the_study_s_numbers(by_original):
     if not by_original:
         assert [(data.split == s).sum() for s in ("train", "val", "test")] == [1600, 200, 200]
     again = apply_protocol(DATA, "augmented", n=2000, seed=1, by_original=by_original)
-    assert np.array_equal(again.images, data.images) and data.digest != DATA.digest
+    assert np.array_equal(again.images, data.images)
+    assert data.digest != DATA.digest
     changed = (
         data.images[780:].astype(int)
         - DATA.images[[list(DATA.ids).index(i) for i in origin(data.ids[780:])]]
@@ -85,14 +82,10 @@ def test_augmented_has_the_study_s_numbers(by_original):
 def test_shuffled_labels_keep_counts_and_the_test():
     data = shuffle_labels(DATA, 3)
     for name in ("train", "val"):
-        assert (
-            data.part(name).labels.sum() == DATA.part(name).labels.sum()
-            and (data.part(name).labels != DATA.part(name).labels).any()
-        )
-    assert (
-        np.array_equal(data.part("test").labels, DATA.part("test").labels)
-        and "SHUFFLED" in data.name
-    )
+        assert data.part(name).labels.sum() == DATA.part(name).labels.sum()
+        assert (data.part(name).labels != DATA.part(name).labels).any()
+    assert np.array_equal(data.part("test").labels, DATA.part("test").labels)
+    assert "SHUFFLED" in data.name
 
 
 @pytest.mark.parametrize(

@@ -27,9 +27,8 @@ def test_mean_interval_is_students():
     mean, low, high = comparison.mean_interval(values)
     found = stats.ttest_1samp(values, 0).confidence_interval()
     assert (mean, low, high) == pytest.approx((np.mean(values), found.low, found.high))
-    assert np.isnan(comparison.mean_interval([0.5])[1:]).all() and comparison.mean_interval(
-        [0.5, 0.5]
-    ) == (0.5, 0.5, 0.5)
+    assert np.isnan(comparison.mean_interval([0.5])[1:]).all()
+    assert comparison.mean_interval([0.5, 0.5]) == (0.5, 0.5, 0.5)
     with pytest.raises(ValueError, match="one finite value per seed"):
         comparison.mean_interval([0.5, np.nan])
 
@@ -43,7 +42,8 @@ def test_paired_seeds_is_the_exact_sign_flip_test():
     assert found["p_value"] == pytest.approx(
         (np.abs(flipped) >= abs((a - b).mean()) - 1e-12).mean(), abs=1e-9
     )
-    assert found["difference"] == pytest.approx((a - b).mean()) and found["ahead"] == (a > b).sum()
+    assert found["difference"] == pytest.approx((a - b).mean())
+    assert found["ahead"] == (a > b).sum()
     always = comparison.paired_seeds([1.0, 2, 3, 4, 5], [0.0, 0, 0, 0, 0])
     assert always["p_value"] == always["lowest_p"] == 0.0625, "five seeds cannot reach 0.05"
     with pytest.raises(ValueError, match="the same seeds"):
@@ -87,7 +87,8 @@ def test_power_keeps_its_level_and_grows():
         comparison.mcnemar_power(400, 0.04, 0.1)
     )
     grown = [comparison.mcnemar_power(n, 0.04, 0.12) for n in (100, 400, 1600)]
-    assert grown == sorted(grown) and grown[-1] > 0.95
+    assert grown == sorted(grown)
+    assert grown[-1] > 0.95
 
 
 def test_images_needed_agrees_with_the_textbook_formula():
@@ -173,9 +174,8 @@ def test_two_level_with_one_seed_is_the_image_bootstrap():
         comparison.two_level_bootstrap(y, a, b),
         auc_difference(y, a[0], b[0], n_resamples=10_000),
     )
-    assert ours["low"] == pytest.approx(images["low"], abs=0.01) and ours["high"] == pytest.approx(
-        images["high"], abs=0.01
-    )
+    assert ours["low"] == pytest.approx(images["low"], abs=0.01)
+    assert ours["high"] == pytest.approx(images["high"], abs=0.01)
 
 
 def test_two_level_p_values():
@@ -183,11 +183,10 @@ def test_two_level_p_values():
     assert comparison.two_level_bootstrap(y, a, b)["p_value"] < 0.001
     assert comparison.two_level_bootstrap(y, a, a)["p_value"] == 1.0
     swapped = comparison.two_level_bootstrap(y, b, a)
-    assert (
-        swapped["difference"]
-        == pytest.approx(-comparison.two_level_bootstrap(y, a, b)["difference"])
-        and swapped["p_value"] < 0.001
+    assert swapped["difference"] == pytest.approx(
+        -comparison.two_level_bootstrap(y, a, b)["difference"]
     )
+    assert swapped["p_value"] < 0.001
 
 
 def test_two_level_false_alarms():
@@ -209,7 +208,8 @@ def test_corrected_t():
     factor = np.sqrt((1 / 8 + 0.25) / (1 / 8))
     assert ours["error"] == pytest.approx(stats.sem(d) * factor)
     assert ours["p_value"] == pytest.approx(2 * stats.t.sf(plain_t.statistic / factor, 7))
-    assert ours["low"] < 0 < ours["high"] and plain_t.pvalue < ours["p_value"]
+    assert ours["low"] < 0 < ours["high"]
+    assert plain_t.pvalue < ours["p_value"]
     assert comparison.corrected_resampled_t([0.0, 0.0, 0.0], 0.2)["p_value"] == 1.0
     for bad in (
         dict(differences=[0.1], test_to_train=0.25),

@@ -38,7 +38,8 @@ def test_scores_equal_scikit_learn(seed, n, threshold, decimals):
         assert found["precision"] == pytest.approx(sk.precision_score(y, hard))
         assert found["f1"] == pytest.approx(sk.f1_score(y, hard, zero_division=0))
     c = metrics.confusion(y, p, threshold)
-    assert sum(c.values()) == n + 2 and c["tp"] + c["fn"] == y.sum()
+    assert sum(c.values()) == n + 2
+    assert c["tp"] + c["fn"] == y.sum()
     assert set(found) == set(metrics.SCORES)
 
 
@@ -64,12 +65,10 @@ def test_equals_medmnists_evaluator(tmp_path):
 
 def test_undefined_scores_are_nan():
     found = metrics.scores([1, 1], [0.2, 0.3])
-    assert (
-        np.isnan(found["auc"])
-        and np.isnan(found["specificity"])
-        and np.isnan(found["precision"])
-        and found["sensitivity"] == 0
-    )
+    assert np.isnan(found["auc"])
+    assert np.isnan(found["specificity"])
+    assert np.isnan(found["precision"])
+    assert found["sensitivity"] == 0
     assert np.isnan(metrics.rank_auc(np.ones(3, int), np.ones(3)))
 
 
@@ -103,7 +102,8 @@ def test_intervals_cover_their_scores():
         assert low <= values[name] <= high
     assert spans["sensitivity"] == metrics.wilson_interval(metrics.confusion(y, p)["tp"], 42)
     nobody = metrics.intervals(y, np.zeros(156), n_resamples=50)
-    assert np.isnan(nobody["precision"]).all() and nobody["auc"] == (0.5, 0.5)
+    assert np.isnan(nobody["precision"]).all()
+    assert nobody["auc"] == (0.5, 0.5)
 
 
 def test_mcnemar_equals_the_binomial_test():
@@ -205,7 +205,8 @@ def test_reliability_equals_scikit_learn():
         if len(b := np.flatnonzero(np.floor(p * 10) == k))
     )
     assert metrics.ece(y, p) == pytest.approx(by_hand)
-    assert metrics.ece([0, 1], [0.0, 1.0]) == 0 and metrics.ece([0, 1, 0, 1], [1.0] * 4) == 0.5
+    assert metrics.ece([0, 1], [0.0, 1.0]) == 0
+    assert metrics.ece([0, 1, 0, 1], [1.0] * 4) == 0.5
     with pytest.raises(ValueError, match="n_bins"):
         metrics.ece(y, p, 0)
 
@@ -216,7 +217,8 @@ def test_ece_of_a_calibrated_model_is_not_zero():
     p = rng.random(156)
     slow = np.mean([metrics.ece((rng.random(156) < p).astype(int), p) for _ in range(400)])
     fast = metrics.ece_floor(p, n_resamples=400)
-    assert fast.mean() == pytest.approx(slow, abs=0.004) and fast.mean() > 0.05
+    assert fast.mean() == pytest.approx(slow, abs=0.004)
+    assert fast.mean() > 0.05
     assert metrics.ece_floor(rng.random(100_000), n_resamples=5).mean() < 0.01
 
 
@@ -231,10 +233,8 @@ def test_temperature_equals_scikit_learn_and_undoes_a_known_one():
     found = metrics.fit_temperature(labels, too_sure)
     assert found == pytest.approx(2.5, rel=0.1)
     fixed = metrics.apply_temperature(too_sure, found)
-    assert (
-        metrics.ece(labels, fixed) < metrics.ece(labels, too_sure)
-        and np.argsort(fixed).tolist() == np.argsort(too_sure).tolist()
-    )
+    assert metrics.ece(labels, fixed) < metrics.ece(labels, too_sure)
+    assert np.argsort(fixed).tolist() == np.argsort(too_sure).tolist()
     calibration = pytest.importorskip("sklearn.calibration")
     if not hasattr(calibration, "_TemperatureScaling"):
         pytest.skip("temperature scaling came with scikit-learn 1.8")

@@ -32,8 +32,10 @@ def test_by_hand():
 
 def test_table():
     table = patient_table(Y, P, WHO)
-    assert table.index.tolist() == ["a", "b", "c", "d"] and table["images"].tolist() == [4, 2, 1, 1]
-    assert table["right"].tolist() == [0.75, 0.5, 0.0, 1.0] and table["label"].tolist() == [
+    assert table.index.tolist() == ["a", "b", "c", "d"]
+    assert table["images"].tolist() == [4, 2, 1, 1]
+    assert table["right"].tolist() == [0.75, 0.5, 0.0, 1.0]
+    assert table["label"].tolist() == [
         1,
         0,
         1,
@@ -51,11 +53,9 @@ def test_refused():
 
 def test_one_class_gives_nan_and_not_an_error():
     found = patient_scores([1, 1, 1], [0.9, 0.2, 0.8], ["a", "a", "b"])
-    assert (
-        found["recognition_rate"] == pytest.approx(0.75)
-        and np.isnan(found["patient_auc"])
-        and np.isnan(found["image_auc"])
-    )
+    assert found["recognition_rate"] == pytest.approx(0.75)
+    assert np.isnan(found["patient_auc"])
+    assert np.isnan(found["image_auc"])
     assert np.isnan(
         clustered_intervals([1, 1, 1], [0.9, 0.2, 0.8], ["a", "a", "b"], n_resamples=20)[
             "patient_auc"
@@ -150,7 +150,8 @@ def test_differences_are_paired():
     found = clustered_differences(y, better, p, who, n_resamples=500)
     turned = clustered_differences(y, p, better, who, n_resamples=500)
     for score, (value, low, high) in found.items():
-        assert low <= value <= high and value == pytest.approx(
+        assert low <= value <= high
+        assert value == pytest.approx(
             patient_scores(y, better, who)[score] - patient_scores(y, p, who)[score]
         )
         assert turned[score] == pytest.approx((-value, -high, -low))

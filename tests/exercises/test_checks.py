@@ -130,22 +130,29 @@ for file in sorted((Path(__file__).parent / "cases").glob("nb*.py")):
 
 
 def test_every_check_is_tried():
-    assert set(RIGHT) == set(known_exercises()) and {w[0] for w in WRONG} == set(known_exercises())
+    assert set(RIGHT) == set(known_exercises())
+    assert {w[0] for w in WRONG} == set(known_exercises())
 
 
 @pytest.mark.parametrize("name", known_exercises())
 def test_right_and_open(name):
     for answer, context in RIGHT[name]:
         verdict = check(name, answer, **context)
-        assert verdict and verdict.ok is True and repr(verdict).startswith("RIGHT")
+        assert verdict
+        assert verdict.ok is True
+        assert repr(verdict).startswith("RIGHT")
         still_open = check(name, ..., **context)
-        assert not still_open and still_open.ok is None and repr(still_open).startswith("OPEN")
+        assert not still_open
+        assert still_open.ok is None
+        assert repr(still_open).startswith("OPEN")
 
 
 @pytest.mark.parametrize("name, answer, context, hint", WRONG)
 def test_wrong_answers_get_a_hint(name, answer, context, hint):
     verdict = check(name, answer, **context)
-    assert verdict.ok is False and not verdict and hint in verdict.message
+    assert verdict.ok is False
+    assert not verdict
+    assert hint in verdict.message
 
 
 def test_unknown_exercise():

@@ -12,8 +12,8 @@ import pytest
 import torch
 import torchvision
 
-from hqnn_utils.models import backbones as hb
 from hqnn_utils.data.images import ImageData
+from hqnn_utils.models import backbones as hb
 from hqnn_utils.models.classifier import Classifier, build_head, count_parameters
 from hqnn_utils.training.loop import fit
 
@@ -130,7 +130,8 @@ def test_fine_tuning_moves_what_it_should(name):
         if how == "frozen":
             assert moved == set()
         elif how == "last_block":
-            assert moved and moved <= last
+            assert moved
+            assert moved <= last
         else:
             assert moved - last
         trainable[how] = count_parameters(backbone)
@@ -222,10 +223,8 @@ def test_not_reachable_offers_ways_on(hub, where):
 def test_the_table_names_weights_that_torchvision_has():
     for name in LARGE:
         weights = torchvision.models.get_model_weights(hb.BACKBONES[name][0])[hb.BACKBONES[name][1]]
-        assert (
-            weights.url.startswith("https://download.pytorch.org/models/")
-            and len(weights.url.rsplit("-", 1)[1]) >= 12
-        )
+        assert weights.url.startswith("https://download.pytorch.org/models/")
+        assert len(weights.url.rsplit("-", 1)[1]) >= 12
 
 
 class Evil:
@@ -291,14 +290,13 @@ def counting():
 def test_features_are_computed_once(tmp_path, counting):
     data = images()
     first = hb.extract_features(counting, data, cache=tmp_path, batch_size=4)
-    assert (
-        first.shape == (6, 64)
-        and first.dtype == np.float32
-        and Counting.calls == 2
-        and counting.training
-    )
+    assert first.shape == (6, 64)
+    assert first.dtype == np.float32
+    assert Counting.calls == 2
+    assert counting.training
     again = hb.extract_features(counting, data, cache=tmp_path)
-    assert Counting.calls == 2 and np.array_equal(first, again)
+    assert Counting.calls == 2
+    assert np.array_equal(first, again)
     with torch.no_grad():
         np.testing.assert_allclose(
             first, counting.eval()(data.tensors()[0]).numpy(), rtol=1e-5, atol=1e-6

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from hqnn_utils.models import heads
+from hqnn_utils.models.classifier import count_parameters
 from hqnn_utils.quantum.circuits import CircuitSpec
 from hqnn_utils.quantum.layers import QuantumLayer
-from hqnn_utils.models.classifier import count_parameters
 
 SPECS = [
     CircuitSpec(),
@@ -44,9 +44,8 @@ def test_the_matched_layer_matches(spec):
 def test_every_hybrid_head_has_a_control_of_the_same_size(head, spec):
     hybrid, control = (heads.build_head(h, 48, spec) for h in (head, heads.control_of(head)))
     assert count_parameters(hybrid) == count_parameters(control)
-    assert any(isinstance(m, QuantumLayer) for m in hybrid.modules()) and not any(
-        isinstance(m, QuantumLayer) for m in control.modules()
-    )
+    assert any(isinstance(m, QuantumLayer) for m in hybrid.modules())
+    assert not any(isinstance(m, QuantumLayer) for m in control.modules())
     x = torch.randn(3, 48)
     assert hybrid(x).shape == control(x).shape == (3, 2)
 
@@ -67,7 +66,8 @@ def test_the_study_s_head_to_the_letter():
         "classifier.0.weight": (64, 36),
         "classifier.3.weight": (2, 64),
     }
-    assert head.classifier[2].p == 0.3 and count_parameters(head.core) == 8
+    assert head.classifier[2].p == 0.3
+    assert count_parameters(head.core) == 8
     x = torch.randn(5, 2048)
     head.eval()
     by_hand = torch.cat(
@@ -97,15 +97,15 @@ def test_cut_branch_and_cut_circuit():
             "the study's head sees the features past the circuit"
         )
     branch = heads.build_head("study_branch", 20)
-    assert branch.core is None and branch(x).shape == (6, 2)
+    assert branch.core is None
+    assert branch(x).shape == (6, 2)
 
 
 def test_identity_is_tanh_and_nothing_else():
     core = heads.IdentityCore(CircuitSpec())
     x = torch.randn(3, 4)
-    assert count_parameters(core) == 0 and torch.allclose(
-        core(heads.BoundedAngles()(x)), torch.tanh(x)
-    )
+    assert count_parameters(core) == 0
+    assert torch.allclose(core(heads.BoundedAngles()(x)), torch.tanh(x))
     with pytest.raises(ValueError, match="amplitude encoding has 2"):
         heads.IdentityCore(CircuitSpec(encoding="amplitude"))
 
@@ -115,7 +115,8 @@ def test_a_shuffled_core_sees_other_images():
     core, x = heads.ShuffledCore(CircuitSpec(), "fused").eval(), torch.randn(40, 4)
     with torch.no_grad():
         wanted, found = core.circuit(x), core(x)
-        assert torch.equal(found, core(x)) and not torch.allclose(found, wanted)
+        assert torch.equal(found, core(x))
+        assert not torch.allclose(found, wanted)
         assert torch.allclose(found.sort(dim=0).values, wanted.sort(dim=0).values)
         core.train()
         assert not torch.equal(core(x), core(x)), "a new permutation each batch"

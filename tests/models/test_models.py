@@ -81,9 +81,8 @@ def test_parameter_groups_hold_each_trainable_parameter_once(head):
     model = models.build_model(head=head, seed=0)
     groups = models.parameter_groups(model)
     ids = [id(p) for group in groups.values() for p in group]
-    assert len(ids) == len(set(ids)) and sum(
-        p.numel() for g in groups.values() for p in g
-    ) == models.count_parameters(model)
+    assert len(ids) == len(set(ids))
+    assert sum(p.numel() for g in groups.values() for p in g) == models.count_parameters(model)
     assert {id(p) for p in groups["backbone"]} == {id(p) for p in model.backbone.parameters()}
     circuit = sum(p.numel() for p in groups.get("circuit", []))
     assert circuit == {"linear": 0, "study_frozen": 0}.get(head, 8), (
@@ -105,6 +104,5 @@ def test_half_precision_stops_before_the_circuit():
     model.backbone.register_forward_hook(lambda module, inputs, output: seen.append(output.dtype))
     with torch.autocast("cpu", dtype=torch.bfloat16):
         logits = model(torch.randn(4, 1, 28, 28))
-    assert (
-        seen == [torch.bfloat16, (torch.float32, torch.float32)] and logits.dtype == torch.float32
-    )
+    assert seen == [torch.bfloat16, (torch.float32, torch.float32)]
+    assert logits.dtype == torch.float32

@@ -17,10 +17,36 @@ import pytest
 COLAB = course.ROOT / "tests" / "colab-2026-08-19.txt"
 # What Colab brings along and our package builds on, directly or through its own requirements. The rest of the list acts
 # as constraints, so that what these pull in has Colab's version too.
-PREINSTALLED = (
-    "torch torchvision numpy pandas matplotlib seaborn scikit-learn scikit-image scipy statsmodels tqdm pillow requests networkx "
-    "autograd gast cachetools packaging typing_extensions tomlkit termcolor joblib PyYAML ipython ipywidgets ipykernel setuptools pip"
-).split()
+PREINSTALLED = [
+    "torch",
+    "torchvision",
+    "numpy",
+    "pandas",
+    "matplotlib",
+    "seaborn",
+    "scikit-learn",
+    "scikit-image",
+    "scipy",
+    "statsmodels",
+    "tqdm",
+    "pillow",
+    "requests",
+    "networkx",
+    "autograd",
+    "gast",
+    "cachetools",
+    "packaging",
+    "typing_extensions",
+    "tomlkit",
+    "termcolor",
+    "joblib",
+    "PyYAML",
+    "ipython",
+    "ipywidgets",
+    "ipykernel",
+    "setuptools",
+    "pip",
+]
 # PennyLane 0.45 refuses Colab's newer autograd, which nothing else in the course uses: pip has to take an older one.
 MOVED_BY_PENNYLANE = {"autograd"}
 KEPT = ("torch", "torchvision", "numpy", "pandas", "matplotlib", "scikit-learn")
@@ -168,4 +194,5 @@ def test_without_an_address_the_cell_says_what_to_do(tmp_path):
         capture_output=True,
         text=True,
     )
-    assert done.returncode != 0 and "make retarget REPO=owner/name" in done.stdout + done.stderr
+    assert done.returncode != 0
+    assert "make retarget REPO=owner/name" in done.stdout + done.stderr

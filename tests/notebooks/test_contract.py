@@ -10,8 +10,50 @@ import pytest
 ENTRIES = course.load_course()["notebooks"]
 each = pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e["name"])
 VERBS = set(
-    "apply ask build calculate check choose compare compute count decide derive describe design detect draw estimate evaluate explain find fit "
-    "judge measure name open plan predict read recognise reproduce run say show split spot state test tell train trace use verify write".split()
+    [
+        "apply",
+        "ask",
+        "build",
+        "calculate",
+        "check",
+        "choose",
+        "compare",
+        "compute",
+        "count",
+        "decide",
+        "derive",
+        "describe",
+        "design",
+        "detect",
+        "draw",
+        "estimate",
+        "evaluate",
+        "explain",
+        "find",
+        "fit",
+        "judge",
+        "measure",
+        "name",
+        "open",
+        "plan",
+        "predict",
+        "read",
+        "recognise",
+        "reproduce",
+        "run",
+        "say",
+        "show",
+        "split",
+        "spot",
+        "state",
+        "test",
+        "tell",
+        "train",
+        "trace",
+        "use",
+        "verify",
+        "write",
+    ]
 )
 
 
@@ -39,9 +81,8 @@ def test_opening(entry, notebook):
     """Title with the question, badges, card, install cell, parameters: in this order."""
     nbformat.validate(notebook)
     first = notebook.cells[0].source
-    assert (
-        first.startswith(f"# {entry['name'][:2]} · {entry['title']}") and entry["question"] in first
-    )
+    assert first.startswith(f"# {entry['name'][:2]} · {entry['title']}")
+    assert entry["question"] in first
     assert [i for i, _ in tagged(notebook, "badges")] == [1]
     ((bootstrap, cell),) = tagged(notebook, "bootstrap")
     ((parameters, settings),) = tagged(notebook, "parameters")
@@ -94,21 +135,18 @@ def test_rhythm_and_ending(entry, notebook):
 def test_exercises(entry, notebook):
     """Two to four; each stub is open, its solution follows at once, both call the same check."""
     stubs = tagged(notebook, "exercise")
-    assert 2 <= len(stubs) <= 4 and len(stubs) == len(tagged(notebook, "solution"))
+    assert 2 <= len(stubs) <= 4
+    assert len(stubs) == len(tagged(notebook, "solution"))
     for index, stub in stubs:
         solution = notebook.cells[index + 1]
         assert "solution" in course.tags(solution), "the solution stands right after its exercise"
-        assert (
-            notebook.cells[index - 1].cell_type == "markdown"
-            and "### Exercise" in notebook.cells[index - 1].source
-        )
+        assert notebook.cells[index - 1].cell_type == "markdown"
+        assert "### Exercise" in notebook.cells[index - 1].source
         assert "..." in stub.source
         calls = [re.findall(r'check\("([\w.]+)"', c.source) for c in (stub, solution)]
-        assert (
-            calls[0] == calls[1]
-            and len(calls[0]) == 1
-            and calls[0][0].startswith(entry["name"][:2])
-        )
+        assert calls[0] == calls[1]
+        assert len(calls[0]) == 1
+        assert calls[0][0].startswith(entry["name"][:2])
 
 
 @each
@@ -137,7 +175,8 @@ def test_stored_outputs_are_those_of_this_code(entry, notebook):
 def test_stored_outputs_are_clean(entry, notebook):
     """No errors, no warnings, no paths of a machine, no dataset images, no leftovers of papermill; real data."""
     for cell in notebook.cells:
-        assert "injected-parameters" not in course.tags(cell) and "papermill" not in cell.metadata
+        assert "injected-parameters" not in course.tags(cell)
+        assert "papermill" not in cell.metadata
         if cell.cell_type != "code":
             continue
         for output in cell.outputs:
@@ -156,7 +195,8 @@ def test_stored_outputs_are_clean(entry, notebook):
             )
         if "draws-images" in course.tags(cell):
             assert cell.outputs == []
-    assert "papermill" not in notebook.metadata and "widgets" not in notebook.metadata
+    assert "papermill" not in notebook.metadata
+    assert "widgets" not in notebook.metadata
 
 
 @each

@@ -62,7 +62,8 @@ def test_retarget_rewrites_badges_and_install_cells(copy, given):
             in cell.source
         )
     badges = cells(copy, "badges")
-    assert len(badges) == len(before) and all(
+    assert len(badges) == len(before)
+    assert all(
         "colab.research.google.com/github/someone/course/blob/main/notebooks/" in c.source
         for c in badges
     )
@@ -135,7 +136,7 @@ def test_tidy_keeps_the_last_state_of_a_progress_bar():
 def test_code_digest_sees_code_and_nothing_else():
     make = lambda code, text: nbformat.v4.new_notebook(
         cells=[nbformat.v4.new_markdown_cell(text), nbformat.v4.new_code_cell(code)]
-    )  # noqa: E731
+    )
     assert (
         course.code_digest(make("a", "x"))
         == course.code_digest(make("a", "y"))

@@ -4,8 +4,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from hqnn_utils.plots import figures
 from hqnn_utils.data.images import load_breastmnist
+from hqnn_utils.plots import figures
 
 BANNER = "PHANTOM (synthetic images): "
 Y = np.r_[np.ones(5, int), np.zeros(9, int)]
@@ -57,14 +57,16 @@ def test_confusion_matrices_hold_the_counts():
 def test_score_intervals_draw_value_and_ends():
     axis = figures.score_intervals({"linear": {"auc": (0.9, 0.8, 0.95)}}).axes[0]
     bar, dot = axis.lines
-    assert list(bar.get_xdata()) == [0.8, 0.95] and list(dot.get_xdata()) == [0.9]
+    assert list(bar.get_xdata()) == [0.8, 0.95]
+    assert list(dot.get_xdata()) == [0.9]
 
 
 def test_chosen_epoch_is_marked():
     history = [dict(epoch=e, loss=1.0, val_auc=v) for e, v in ((1, 0.6), (2, 0.9), (3, 0.7))]
     right = figures.training_curves({"linear": history}, {"linear": 2}).axes[1]
     dot = [line for line in right.lines if line.get_marker() == "o"]
-    assert len(dot) == 1 and (dot[0].get_xdata()[0], dot[0].get_ydata()[0]) == (2, 0.9)
+    assert len(dot) == 1
+    assert (dot[0].get_xdata()[0], dot[0].get_ydata()[0]) == (2, 0.9)
 
 
 def test_explore_runs_headless_and_does_not_hide_errors(monkeypatch):
@@ -90,11 +92,9 @@ def test_patient_grid_puts_a_patient_in_a_column():
     figure = figures.patient_grid(phantom, patients=6, images=3)
     assert figure._suptitle.get_text().startswith("PHANTOM")
     titles = [axis.get_title() for axis in figure.axes if axis.get_title()]
-    assert (
-        len(titles) == 6
-        and all(t.startswith("benign") for t in titles[:3])
-        and all(t.startswith("malignant") for t in titles[3:])
-    )
+    assert len(titles) == 6
+    assert all(t.startswith("benign") for t in titles[:3])
+    assert all(t.startswith("malignant") for t in titles[3:])
     assert sum(bool(axis.images) for axis in figure.axes) == 12, (
         "two images a patient; the third row stays empty"
     )

@@ -5,8 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hqnn_utils.plots import inside as inside_figures
 from hqnn_utils.evaluation.metrics import reliability
+from hqnn_utils.plots import inside as inside_figures
 
 BANNER = "PHANTOM (synthetic images): "
 RNG = np.random.default_rng(0)
@@ -73,7 +73,8 @@ def test_localisation_shows_each_seed_and_the_means():
         3,
         3,
     ]
-    assert axis.get_title() == "occlusion" and [t.get_text() for t in axis.get_xticklabels()] == [
+    assert axis.get_title() == "occlusion"
+    assert [t.get_text() for t in axis.get_xticklabels()] == [
         "linear",
         "dressed",
     ]

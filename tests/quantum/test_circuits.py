@@ -127,13 +127,11 @@ def test_identity_block_starts_as_the_identity(rotation, entangler, gate):
 
 def test_initialisers():
     spec = CircuitSpec(n_qubits=6, n_layers=50)
-    make = lambda kind: init_weights(spec, kind, torch.Generator().manual_seed(0))  # noqa: E731
+    make = lambda kind: init_weights(spec, kind, torch.Generator().manual_seed(0))
     uniform, small = make("uniform"), make("small")
-    assert (
-        uniform.shape == spec.weight_shape
-        and 0 <= uniform.min()
-        and 6 < uniform.max() <= 2 * math.pi
-    )
+    assert uniform.shape == spec.weight_shape
+    assert uniform.min() >= 0
+    assert 6 < uniform.max() <= 2 * math.pi
     assert small.std() == pytest.approx(0.1, rel=0.15)
     assert torch.equal(make("uniform"), uniform)
     with pytest.raises(
@@ -146,11 +144,9 @@ def test_initialisers():
 
 def test_resources_and_drawing():
     found = resources(CircuitSpec())
-    assert (
-        found["gates"] == {"RX": 12, "CNOT": 8}
-        and found["n_gates"] == 20
-        and found["n_two_qubit"] == 8
-    )
+    assert found["gates"] == {"RX": 12, "CNOT": 8}
+    assert found["n_gates"] == 20
+    assert found["n_two_qubit"] == 8
     assert found["n_weights"] == 8 == CircuitSpec().n_weights
     figure, axes = draw_circuit(CircuitSpec(n_qubits=2, n_layers=1))
     assert len(axes.texts) > 0
@@ -179,7 +175,8 @@ def test_spec_is_hashable_and_labels_tell_circuits_apart():
     )
     specs = [base] + [dataclasses.replace(base, **o) for o in others]
     assert len(set(specs)) == len({s.label() for s in specs}) == len(specs)
-    assert hash(CircuitSpec()) == hash(base) and CircuitSpec() == base
+    assert hash(CircuitSpec()) == hash(base)
+    assert CircuitSpec() == base
 
 
 @pytest.mark.parametrize(

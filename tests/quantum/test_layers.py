@@ -32,7 +32,8 @@ def test_values_equal_pennylane_image_by_image(engine):
 @pytest.mark.parametrize("shape", [(3,), (1, 3), (4, 3), (2, 4, 3), (0, 3), (2, 0, 3)])
 def test_shapes_and_dtypes(engine, dtype, shape):
     out = layer(engine)(torch.zeros(shape, dtype=dtype))
-    assert out.shape == (*shape[:-1], 3) and out.dtype == dtype
+    assert out.shape == (*shape[:-1], 3)
+    assert out.dtype == dtype
 
 
 @engines
@@ -47,7 +48,8 @@ def test_observables(engine, observable, n):
 def test_empty_batch_goes_backward(engine):
     made, x = layer(engine), torch.zeros(0, 3, requires_grad=True)
     made(x).sum().backward()
-    assert x.grad.shape == (0, 3) and torch.equal(made.weights.grad, torch.zeros_like(made.weights))
+    assert x.grad.shape == (0, 3)
+    assert torch.equal(made.weights.grad, torch.zeros_like(made.weights))
 
 
 @engines

@@ -31,5 +31,6 @@ def test_rot_takes_three_angles():
 
 def test_ry_is_real():
     made = rotations("RY", ANGLES.float(), 1.0, real=True)
-    assert made.dtype == torch.float32 and made.shape == (15, 2, 2)
+    assert made.dtype == torch.float32
+    assert made.shape == (15, 2, 2)
     torch.testing.assert_close(made, rotations("RY", ANGLES.float(), 1.0, real=False).real)

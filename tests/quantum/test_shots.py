@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hqnn_utils.quantum import analysis, shots
 from hqnn_utils.quantum.circuits import CircuitSpec, build_qnode, init_weights
 from hqnn_utils.quantum.engine.cosines import eigenvalues
-from hqnn_utils.quantum.layers import QuantumLayer
 from hqnn_utils.quantum.engine.statevector import expectations, state
+from hqnn_utils.quantum.layers import QuantumLayer
 
 SPEC = CircuitSpec(n_qubits=3, rotation="Rot", entangler="strong")
 
@@ -71,9 +71,8 @@ def test_the_same_spread_as_pennylanes_shots():
 def test_seeds_repeat_and_one_shot_is_a_sign():
     x, w = example(SPEC)
     one = shots.sampled_expectations(SPEC, x, w, 1, seed=4)
-    assert set(one.unique().tolist()) <= {-1.0, 1.0} and torch.equal(
-        one, shots.sampled_expectations(SPEC, x, w, 1, seed=4)
-    )
+    assert set(one.unique().tolist()) <= {-1.0, 1.0}
+    assert torch.equal(one, shots.sampled_expectations(SPEC, x, w, 1, seed=4))
     for bad in (dict(shots=0), dict(shots=5, repeats=0)):
         with pytest.raises(ValueError, match="at least one shot"):
             shots.sampled_expectations(SPEC, x, w, **bad)
@@ -90,7 +89,8 @@ def test_shift_gradient_is_autograds():
     sampled = torch.stack(
         [shots.shift_gradient(SPEC, x, w, upstream, 2000, seed=s) for s in range(20)]
     )
-    assert (sampled.mean(0) - w.grad).abs().max() < 0.1 and sampled.std(0).max() > 0
+    assert (sampled.mean(0) - w.grad).abs().max() < 0.1
+    assert sampled.std(0).max() > 0
 
 
 def run(model):
@@ -137,9 +137,8 @@ def test_noise_free_model_changes_nothing_and_bad_strengths_are_named():
 
 def test_costs_by_hand():
     plain = shots.device_cost(CircuitSpec(), 156, 1000)
-    assert (plain.circuits, plain.runs) == (156, 156_000) and plain.minutes == pytest.approx(
-        (156_000 * 250e-6 + 2 * 2) / 60
-    )
+    assert (plain.circuits, plain.runs) == (156, 156_000)
+    assert plain.minutes == pytest.approx((156_000 * 250e-6 + 2 * 2) / 60)
     assert shots.device_cost(CircuitSpec(), 10, 1, gradient=True).circuits == 10 * (1 + 2 * (4 + 8))
     assert shots.device_cost(
         CircuitSpec(reupload=True), 10, 1, gradient=True, epochs=2

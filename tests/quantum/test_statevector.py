@@ -18,8 +18,8 @@ from hqnn_utils.quantum.circuits import (
     init_weights,
 )
 from hqnn_utils.quantum.engine.cosines import _patterns_once, is_mean_of_cosines, parity, x_strings
-from hqnn_utils.quantum.layers import QuantumLayer
 from hqnn_utils.quantum.engine.statevector import DOUBLE_UP_TO, expectations, state
+from hqnn_utils.quantum.layers import QuantumLayer
 
 
 @st.composite
@@ -195,8 +195,10 @@ def test_empty_batch_and_dtype(options, dtype):
     spec = CircuitSpec(**options)
     x, w, cotangent = case(spec, 0, 0, dtype)
     out, gx, gw = ours(spec, x, w, cotangent)
-    assert out.shape == (0, spec.n_outputs) and out.dtype == gx.dtype == gw.dtype == dtype
-    assert not gw.any() and state(spec, x, w).shape == (0, 2**spec.n_qubits)
+    assert out.shape == (0, spec.n_outputs)
+    assert out.dtype == gx.dtype == gw.dtype == dtype
+    assert not gw.any()
+    assert state(spec, x, w).shape == (0, 2**spec.n_qubits)
     assert state(spec, *case(spec, 1, 0, dtype)[:2]).dtype == (
         torch.complex64 if dtype == torch.float32 else torch.complex128
     )
@@ -232,11 +234,13 @@ def test_by_hand():
 def test_the_studys_circuit_in_words():
     """4 qubits, 2 layers: which angles each output sees, derived on paper by pushing Z back through the CNOT ring."""
     per_input, per_weight = x_strings(CircuitSpec(n_qubits=4, n_layers=2))
-    assert [len(m) for m in per_input] == [1, 1, 1, 1] and len(per_weight) == 8
+    assert [len(m) for m in per_input] == [1, 1, 1, 1]
+    assert len(per_weight) == 8
     assert [m[0] for m in per_input] == per_weight[:4], (
         "a weight of the first layer only shifts its feature: x_q + w_0q"
     )
-    assert is_mean_of_cosines(CircuitSpec()) and not is_mean_of_cosines(CircuitSpec(rotation="RY"))
+    assert is_mean_of_cosines(CircuitSpec())
+    assert not is_mean_of_cosines(CircuitSpec(rotation="RY"))
 
 
 @pytest.mark.parametrize(
@@ -305,7 +309,8 @@ def test_the_cosines_use_each_sign_pattern_once():
     )  # the third is the product of the first two: rank 3, 8 patterns, 4 pairs
     k = _patterns_once(strings)
     signs = {tuple(row) for row in (1 - 2 * parity(k[:, None] & strings)).tolist()}
-    assert len(k) == len(signs) == 4 and not signs & {tuple(-v for v in s) for s in signs}
+    assert len(k) == len(signs) == 4
+    assert not signs & {tuple(-v for v in s) for s in signs}
 
 
 def test_bad_shapes_are_clear():

@@ -53,7 +53,8 @@ def test_environment_check_names_the_remedy():
     assert rows["numpy"]["status"] == "OK"
     assert rows["torch"]["status"] == "older than 999.0: pip install -U 'torch>=999.0'"
     assert rows["no-such-package"]["status"] == "missing: pip install 'no-such-package>=1.2'"
-    assert "GPU" in rows and rows["python"]["status"] == "OK"
+    assert "GPU" in rows
+    assert rows["python"]["status"] == "OK"
 
 
 def test_this_environment_is_ok():
@@ -63,7 +64,8 @@ def test_this_environment_is_ok():
 def test_data_and_results_folders_follow_the_environment(monkeypatch, tmp_path):
     monkeypatch.setenv("HQNN_DATA", str(tmp_path))
     monkeypatch.setenv("HQNN_RESULTS", str(tmp_path / "r"))
-    assert runtime.data_dir() == tmp_path and runtime.results_dir("00") == tmp_path / "r" / "00"
+    assert runtime.data_dir() == tmp_path
+    assert runtime.results_dir("00") == tmp_path / "r" / "00"
     monkeypatch.delenv("HQNN_DATA")
     monkeypatch.delenv("HQNN_RESULTS")
     assert runtime.data_dir().name == ".medmnist"
@@ -74,5 +76,7 @@ def test_data_and_results_folders_follow_the_environment(monkeypatch, tmp_path):
 
 def test_provenance_holds_no_path():
     stamp = runtime.provenance(runtime.PROFILES["smoke"], seed=1)
-    assert stamp["profile"] == "smoke" and stamp["seed"] == 1 and stamp["torch"]
+    assert stamp["profile"] == "smoke"
+    assert stamp["seed"] == 1
+    assert stamp["torch"]
     assert "/" not in str(stamp)

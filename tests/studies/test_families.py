@@ -31,9 +31,8 @@ def test_pack_and_unpack_are_inverse(tmp_path):
     before = [record("a"), record("b", 1), record("c", 2, digest="other", epochs=0)]
     path = families.save_family(before, tmp_path / "toy.json")
     after = families.load_family(path)
-    assert after == [plain(r) for r in before] and [fingerprint(r) for r in after] == [
-        fingerprint(r) for r in before
-    ]
+    assert after == [plain(r) for r in before]
+    assert [fingerprint(r) for r in after] == [fingerprint(r) for r in before]
     text = path.read_text()
     assert text.count("test/0") == 1 and text.count("gradient_norm") == 2, (
         "images once, column names once a run"

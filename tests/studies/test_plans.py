@@ -31,17 +31,15 @@ def test_tables_are_complete_and_paired(name):
 
 
 def test_the_ablations_are_as_many_as_promised():
-    assert (
-        len(plans.ablations_28px()) >= 200
-        and len({complete(s)["name"].rsplit("-s", 1)[0] for s in plans.ablations_28px()}) >= 20
-    )
+    assert len(plans.ablations_28px()) >= 200
+    assert len({complete(s)["name"].rsplit("-s", 1)[0] for s in plans.ablations_28px()}) >= 20
 
 
 def test_the_replication_is_the_same_with_other_seeds():
     """Each condition of a hypothesis, as it was measured first, with seeds that were not used before."""
     first = [complete(s) for s in plans.heads_28px() + plans.ablations_28px()]
     again = [complete(s) for s in plans.replication_28px()]
-    without = lambda s: {k: v for k, v in s.items() if k not in ("seed", "name")}  # noqa: E731
+    without = lambda s: {k: v for k, v in s.items() if k not in ("seed", "name")}
     assert all(without(s) in [without(f) for f in first] for s in again)
     assert not {s["seed"] for s in again} & {s["seed"] for s in first}
     needed = {name for h in verdicts.HYPOTHESES for name in (h.a, h.b)}
@@ -52,10 +50,8 @@ def test_the_command_line(tmp_path, capsys, monkeypatch):
     table = tmp_path / "two.json"
     table.write_text(json.dumps({**QUICK, "head": ["linear", "matched"]}))
     plans.main([str(table), "--folder", str(tmp_path / "out")])
-    assert (
-        "2 records" in capsys.readouterr().out
-        and len(load_family(tmp_path / "out" / "two.json")) == 2
-    )
+    assert "2 records" in capsys.readouterr().out
+    assert len(load_family(tmp_path / "out" / "two.json")) == 2
     monkeypatch.setenv("HQNN_RESULTS", str(tmp_path / "mine"))
     plans.main([str(table)])
     assert (tmp_path / "mine" / "plans" / "two.json").exists(), (

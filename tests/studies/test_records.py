@@ -59,7 +59,8 @@ def test_writing_is_atomic(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "replace", fail)
     with pytest.raises(OSError, match="disk full"):
         records.save_record(example(settings={"seed": 5}), tmp_path)
-    assert path.read_text() == before and len(list(tmp_path.iterdir())) == 1
+    assert path.read_text() == before
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from hqnn_utils.studies import run as study
 from hqnn_utils.data.images import load_breastmnist
-from hqnn_utils.studies.families import load_all
 from hqnn_utils.evaluation.metrics import scores
+from hqnn_utils.studies import run as study
+from hqnn_utils.studies.families import load_all
 from hqnn_utils.studies.records import RecordError, fingerprint
-from hqnn_utils.studies.settings import DEFAULTS, StudyError, complete, grid
 from hqnn_utils.studies.run import run_study
+from hqnn_utils.studies.settings import DEFAULTS, StudyError, complete, grid
 
 QUICK = dict(epochs=1, max_train=32, source="phantom", size=16)
 TABLE = grid(head=["linear", "dressed"], seed=range(2), **QUICK)
@@ -37,7 +37,8 @@ def test_grid_and_names():
         ("dressed", 0),
         ("dressed", 1),
     ]
-    assert complete({})["name"] == "small_cnn-28px-linear-s0" and {**complete({})} == {
+    assert complete({})["name"] == "small_cnn-28px-linear-s0"
+    assert {**complete({})} == {
         **DEFAULTS,
         "name": "small_cnn-28px-linear-s0",
     }
@@ -49,30 +50,25 @@ def test_grid_and_names():
 
 def test_a_study_makes_records_and_then_skips_them(local):
     folder, done = local
-    assert (
-        len(done.records) == 4
-        and not done.failures
-        and done.skipped == 0
-        and "4 records (0 were there already), 0 failures" in repr(done)
-    )
+    assert len(done.records) == 4
+    assert not done.failures
+    assert done.skipped == 0
+    assert "4 records (0 were there already), 0 failures" in repr(done)
     first = done.records[2]
-    assert (
-        first["settings"]["head"] == "dressed"
-        and first["scores"]["fit"]["n_train"] == 32
-        and len(first["predictions"]["test"]["ids"]) == 156
-    )
+    assert first["settings"]["head"] == "dressed"
+    assert first["scores"]["fit"]["n_train"] == 32
+    assert len(first["predictions"]["test"]["ids"]) == 156
     before = {p: p.stat().st_mtime_ns for p in folder.iterdir()}
     again = run_study(TABLE, folder, threads=1, progress=False)
-    assert (
-        again.skipped == 4
-        and prints(again) == prints(done)
-        and before == {p: p.stat().st_mtime_ns for p in folder.iterdir()}
-    )
+    assert again.skipped == 4
+    assert prints(again) == prints(done)
+    assert before == {p: p.stat().st_mtime_ns for p in folder.iterdir()}
 
 
 def test_two_processes_give_the_same_records(local, tmp_path):
     done = run_study(TABLE, tmp_path, workers=2, threads=1, progress=False)
-    assert not done.failures and prints(done) == prints(local[1])
+    assert not done.failures
+    assert prints(done) == prints(local[1])
 
 
 def test_a_cluster_gives_the_same_records(local, tmp_path):
@@ -88,8 +84,10 @@ def test_a_cluster_gives_the_same_records(local, tmp_path):
     ):
         pids = set(distributed.get_client().run(os.getpid).values())
         done = run_study(TABLE, tmp_path, backend="dask", threads=1, progress=False)
-        assert not done.failures and prints(done) == prints(local[1])
-        assert len(pids) == 2 and os.getpid() not in pids
+        assert not done.failures
+        assert prints(done) == prints(local[1])
+        assert len(pids) == 2
+        assert os.getpid() not in pids
 
 
 def test_no_cluster_is_clear(tmp_path):
@@ -102,10 +100,10 @@ def test_a_failed_run_is_listed_and_stops_no_other(tmp_path):
     bad = dict(QUICK, head="linear", seed=0, lr=1e9, epochs=3, name="explodes")
     done = run_study([bad, *TABLE[:1]], tmp_path, threads=1, progress=False)
     assert [r["name"] for r in done.records] == [complete(TABLE[0])["name"]]
-    assert [f["name"] for f in done.failures] == ["explodes"] and "TrainingError" in done.failures[
-        0
-    ]["error"]
-    assert "FAILED explodes" in repr(done) and done.failures[0]["where"].startswith("loop.py:")
+    assert [f["name"] for f in done.failures] == ["explodes"]
+    assert "TrainingError" in done.failures[0]["error"]
+    assert "FAILED explodes" in repr(done)
+    assert done.failures[0]["where"].startswith("loop.py:")
     assert not (tmp_path / "explodes.json").exists(), "it is tried again next time"
 
 
@@ -122,9 +120,8 @@ def test_a_worker_that_dies_takes_one_run_with_it(tmp_path, monkeypatch, local):
     monkeypatch.setattr(study, "_task", _deadly)
     table = [*TABLE[:2], dict(QUICK, name="deadly"), *TABLE[2:]]
     done = run_study(table, tmp_path, workers=2, threads=1, progress=False)
-    assert [f["name"] for f in done.failures] == [
-        "deadly"
-    ] and "its worker process died" in done.failures[0]["error"]
+    assert [f["name"] for f in done.failures] == ["deadly"]
+    assert "its worker process died" in done.failures[0]["error"]
     assert prints(done) == prints(local[1])
 
 
@@ -143,7 +140,8 @@ def test_interrupt_keeps_what_is_there_and_goes_on(tmp_path, monkeypatch, capsys
     assert "run the same call again to go on" in capsys.readouterr().out
     monkeypatch.undo()
     done = run_study(TABLE, tmp_path, threads=1, family="heads", progress=False)
-    assert done.skipped == 2 and [p.name for p in tmp_path.iterdir()] == ["heads.json"]
+    assert done.skipped == 2
+    assert [p.name for p in tmp_path.iterdir()] == ["heads.json"]
     assert [r["scores"] for r in done.records] == json.loads(
         json.dumps([r["scores"] for r in done.records])
     )
@@ -169,11 +167,9 @@ def test_a_run_cut_short_goes_on_from_its_checkpoint(tmp_path, monkeypatch):
     seen = []
     monkeypatch.setitem(study.fit.__globals__, "_save", lambda *a: (seen.append(1), original(*a)))
     resumed = run_study(table, tmp_path / "b", threads=1, checkpoints=True, progress=False)
-    assert (
-        len(seen) == 1
-        and prints(resumed) == prints(whole)
-        and not list((tmp_path / "b" / "checkpoints").iterdir())
-    )
+    assert len(seen) == 1
+    assert prints(resumed) == prints(whole)
+    assert not list((tmp_path / "b" / "checkpoints").iterdir())
 
 
 def test_frozen_backbone_trains_a_head_on_cached_features(tmp_path, monkeypatch):
@@ -201,7 +197,8 @@ def test_test_flips_average_two_views(tmp_path):
         [dict(QUICK), dict(QUICK, test_flips=True)], tmp_path, progress=False
     ).records
     a, b = (r["predictions"]["test"]["probabilities"] for r in (plainly, both))
-    assert a != b and plainly["history"] == both["history"]
+    assert a != b
+    assert plainly["history"] == both["history"]
 
 
 @pytest.mark.parametrize(
@@ -281,11 +278,9 @@ def test_a_record_holds_settings_and_recomputable_scores(data, tmp_path):
     assert scores(test["labels"], test["probabilities"]) == pytest.approx(
         record["scores"]["test"], nan_ok=True
     )
-    assert (
-        record["data"]["phantom"] is True
-        and record["timing"]["threads"] >= 1
-        and record["timing"]["cpu_seconds"] > 0
-    )
+    assert record["data"]["phantom"] is True
+    assert record["timing"]["threads"] >= 1
+    assert record["timing"]["cpu_seconds"] > 0
     assert fingerprint(load_all(tmp_path)[0]) == fingerprint(record)
 
 

@@ -42,7 +42,8 @@ def test_summary_is_scikit_learns():
     p = [np.array(r["predictions"]["test"]["probabilities"]) for r in runs]
     row = tables.summary({"d": runs}).loc["d"]
     auc = [roc_auc_score(Y, q) for q in p]
-    assert row["auc"] == f"{np.mean(auc):.3f} ± {np.std(auc, ddof=1):.3f}" and row["seeds"] == 4
+    assert row["auc"] == f"{np.mean(auc):.3f} ± {np.std(auc, ddof=1):.3f}"
+    assert row["seeds"] == 4
     f1 = [f1_score(Y, q >= 0.5) for q in p]
     assert row["f1"] == f"{np.mean(f1):.3f} ± {np.std(f1, ddof=1):.3f}"
     assert (
@@ -82,9 +83,8 @@ def test_the_judge_sees_a_large_difference_and_no_difference():
     assert (table["p_holm"] >= table["p_value"]).all()
     few = {name: runs[:2] for name, runs in conditions({"a": 1.1}).items()}
     wide = verdicts.judge(few, claims[:1], n_resamples=2000)
-    assert (
-        wide.loc["X1", "verdict"] == "undecided" and wide.loc["X1", "detectable"] > verdicts.MARGIN
-    )
+    assert wide.loc["X1", "verdict"] == "undecided"
+    assert wide.loc["X1", "detectable"] > verdicts.MARGIN
 
 
 def test_the_judge_refuses_what_is_not_paired():

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from hqnn_utils.training.augment import AUGMENTATIONS, flip_horizontally, jitter_stain
 from hqnn_utils.data.breakhis import phantom_patients
+from hqnn_utils.training.augment import AUGMENTATIONS, flip_horizontally, jitter_stain
 
 
 def test_flip_mirrors_left_right_only():
@@ -11,7 +11,8 @@ def test_flip_mirrors_left_right_only():
     out = flip_horizontally(x)
     mirrored = [torch.equal(o, i.flip(-1)) for o, i in zip(out, x)]
     kept = [torch.equal(o, i) for o, i in zip(out, x)]
-    assert all(a or b for a, b in zip(mirrored, kept)) and 15 < sum(mirrored) < 50
+    assert all(a or b for a, b in zip(mirrored, kept))
+    assert 15 < sum(mirrored) < 50
 
 
 def colour_images():
@@ -29,7 +30,10 @@ def test_stain_jitter_changes_colour_and_keeps_the_tissue():
     torch.manual_seed(0)
     x = colour_images()
     out = jitter_stain(x)
-    assert out.shape == x.shape and out.dtype == x.dtype and out.min() >= -1 and out.max() <= 1
+    assert out.shape == x.shape
+    assert out.dtype == x.dtype
+    assert out.min() >= -1
+    assert out.max() <= 1
     change = (out.mean(dim=(2, 3)) - x.mean(dim=(2, 3))).abs()
     assert (change.mean(dim=1) > 0.005).all(), "every image gets dyes of its own"
     for o, i in zip(out.mean(1), x.mean(1)):  # brightness keeps its pattern, mirrored or not

@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import nn
 
-from hqnn_utils.studies import records
-from hqnn_utils.training import loop as training
 from hqnn_utils.data.images import load_breastmnist
 from hqnn_utils.models.classifier import build_model
+from hqnn_utils.studies import records
+from hqnn_utils.training import loop as training
 from hqnn_utils.training.loop import TrainingError, evaluate, fit, predict_proba
 
 
@@ -43,7 +43,8 @@ def test_same_seed_same_weights_whatever_ran_before():
     one = fit(first, toy(), toy(30, 1), seed=4, **OPTIONS)
     torch.rand(17)
     two = fit(second, toy(), toy(30, 1), seed=4, **OPTIONS)
-    assert same(first, second) and one.history == two.history
+    assert same(first, second)
+    assert one.history == two.history
     third = net()
     fit(third, toy(), toy(30, 1), seed=5, **OPTIONS)
     assert not same(first, third)
@@ -111,7 +112,8 @@ def test_resume_is_bit_for_bit(tmp_path, stop_at, balance, capsys):
     resumed = interrupted_net(10**9)
     found = fit(resumed, toy(), toy(30, 1), checkpoint=path, **options)
     assert same(whole, resumed)
-    assert found.history == wanted.history and found.best_epoch == wanted.best_epoch
+    assert found.history == wanted.history
+    assert found.best_epoch == wanted.best_epoch
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -120,11 +122,9 @@ def test_a_finished_checkpoint_is_loaded_not_trained(tmp_path):
     wanted = fit(first, toy(), toy(30, 1), checkpoint=path, **OPTIONS)
     changed = path.stat().st_mtime_ns
     found = fit(second, toy(), toy(30, 1), checkpoint=path, **OPTIONS)
-    assert (
-        same(first, second)
-        and found.history == wanted.history
-        and path.stat().st_mtime_ns == changed
-    )
+    assert same(first, second)
+    assert found.history == wanted.history
+    assert path.stat().st_mtime_ns == changed
 
 
 def test_interrupt_without_checkpoint_says_so(capsys):
@@ -185,7 +185,8 @@ def test_early_stopping(monkeypatch):
     aucs = iter([0.6, 0.8, 0.7, 0.7, 0.7, 0.7])
     monkeypatch.setattr(training, "_validate", lambda m, x, y: (next(aucs), 0.5))
     result = fit(net(), toy(), toy(30, 1), **{**OPTIONS, "patience": 2})
-    assert len(result.history) == 4 and result.stopped_early
+    assert len(result.history) == 4
+    assert result.stopped_early
 
 
 def test_nan_in_images_names_the_image():
@@ -262,10 +263,8 @@ def test_warm_up_holds_the_backbone_still(tmp_path):
     assert all(
         torch.equal(a, b) for a, b in zip(before.values(), model.backbone.state_dict().values())
     ), "weights and statistics"
-    assert (
-        np.isnan(result.history[0]["gradient_norm"]["backbone"])
-        and result.history[0]["gradient_norm"]["circuit"] > 0
-    )
+    assert np.isnan(result.history[0]["gradient_norm"]["backbone"])
+    assert result.history[0]["gradient_norm"]["circuit"] > 0
     assert all(p.requires_grad for p in model.parameters()), "afterwards everything may learn again"
     model.backbone.register_forward_hook(lambda module, x, y: seen.append(module.training))
     result = fit(model, train, val, warmup=1, checkpoint=path, **{**OPTIONS, "epochs": 2})
@@ -300,9 +299,8 @@ def test_warm_up_resumes_bit_for_bit(tmp_path):
     assert all(p.requires_grad for p in stopped.parameters())
     resumed = hybrid()[0]
     found = fit(resumed, train, val, checkpoint=tmp_path / "run.pt", **options)
-    assert same(whole, resumed) and [h["val_auc"] for h in found.history] == [
-        h["val_auc"] for h in wanted.history
-    ]
+    assert same(whole, resumed)
+    assert [h["val_auc"] for h in found.history] == [h["val_auc"] for h in wanted.history]
 
 
 def test_gradient_norms_are_those_of_the_gradients():
@@ -339,7 +337,8 @@ def test_balance_changes_the_drawing_or_the_loss_not_both(monkeypatch):
     torch.manual_seed(0)
     weights = len(y) / (2 * torch.bincount(y).float())
     drawn = y[training._order(y, "sampler", weights)].float().mean()
-    assert abs(drawn - 0.5) < 0.1 and y.float().mean() < 0.35
+    assert abs(drawn - 0.5) < 0.1
+    assert y.float().mean() < 0.35
     assert sorted(training._order(y, "loss", weights).tolist()) == list(range(300)), (
         "loss weighting draws each image once"
     )
@@ -353,7 +352,8 @@ def test_predict_proba_agrees_with_softmax_and_keeps_the_mode():
     model.eval()
     with torch.no_grad():
         np.testing.assert_allclose(p, model(x).softmax(1)[:, 1], atol=1e-6)
-    assert p.shape == (60,) and p.dtype == np.float64
+    assert p.shape == (60,)
+    assert p.dtype == np.float64
 
 
 def test_it_learns():

@@ -269,7 +269,7 @@ def _trace_index(m: int, device: torch.device) -> torch.Tensor:
     """Where in a flat 2**m by 2**m matrix the entries stand that a partial trace adds up, (m, 2, 2, 2**(m-1))."""
     q, i, j, rest = np.ogrid[:m, :2, :2, : 2 ** (m - 1)]
     low = m - 1 - q
-    insert = lambda bit: ((rest >> low) << (low + 1)) | (bit << low) | (rest & ((1 << low) - 1))  # noqa: E731
+    insert = lambda bit: ((rest >> low) << (low + 1)) | (bit << low) | (rest & ((1 << low) - 1))
     return torch.from_numpy(insert(i) * 2**m + insert(j)).to(device)
 
 
@@ -285,7 +285,7 @@ def _kron(matrices: torch.Tensor) -> torch.Tensor:
     """Kronecker product along the third last axis, (..., m, r, c) -> (..., r**m, c**m): neighbours in pairs, and again."""
     product = lambda a, b: (
         (a[..., :, None, :, None] * b[..., None, :, None, :]).flatten(-4, -3).flatten(-2, -1)
-    )  # noqa: E731
+    )
     if (m := matrices.shape[-3]) == 1:
         return matrices.squeeze(-3)
     if m % 2:
@@ -297,7 +297,7 @@ def _kron(matrices: torch.Tensor) -> torch.Tensor:
 def _entangler(n: int, gate: str, pairs: tuple, device: torch.device) -> tuple:
     """The two-qubit gates of a layer as one permutation (CNOT) or one vector of signs (CZ)."""
     index = np.arange(2**n)
-    bit = lambda k, q: (k >> (n - 1 - q)) & 1  # noqa: E731
+    bit = lambda k, q: (k >> (n - 1 - q)) & 1
     if gate == "CZ":
         signs = np.prod([1 - 2 * bit(index, a) * bit(index, b) for a, b in pairs], axis=0)
         return "sign", torch.from_numpy(signs).to(device)
