@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pennylane as qp
 import pytest
 import torch
 from hypothesis import given, settings
@@ -83,6 +84,10 @@ def test_values_and_gradients_equal_pennylane_float64(spec, batch, seed):
         torch.testing.assert_close(found, wanted, atol=1e-12, rtol=1e-12)
 
 
+EPS = 2**-24  # half a unit in the last place of a float32 number between 1 and 2
+ONE_LAYER_BOUND = (2 * (2 + 2 * math.sqrt(2)) + 3) * EPS  # see hqnn_utils/quantum/engine
+
+
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(specs(), st.integers(1, 5), st.integers(0, 10**6))
 def test_values_and_gradients_equal_pennylane_float32(spec, batch, seed):
@@ -105,13 +110,20 @@ def test_values_and_gradients_equal_pennylane_float32(spec, batch, seed):
     ],
 )
 def test_more_qubits_than_are_done_in_double(options):
-    """Beyond DOUBLE_UP_TO qubits float32 inputs are computed in float32: values stay within 1e-6."""
+    """Beyond DOUBLE_UP_TO qubits the register is float32. The tolerances are what no order of summation can exceed.
+
+    Values: for three layers on two groups of five qubits the engine's bound is at most 6,300 eps, the angles of IQP and of the
+    cosines add less than 4,100 eps: together below 1e-3. Gradients: a sum over 2**10 amplitudes of 3 rows, both complex,
+    of products of a state with a vector of length at most 2 sqrt 10: sqrt 2 * 6144 eps * 2 sqrt 30 = 6e-3, and twice the
+    error of the states. That the formulas are right is seen in float64, to 1e-12.
+    """
     spec = CircuitSpec(n_qubits=DOUBLE_UP_TO + 2, n_layers=3, **options)
     x, w, cotangent = case(spec, 3, 0, torch.float32)
-    out, gx, gw = ours(spec, x, w, cotangent / cotangent.norm())
+    found = ours(spec, x, w, cotangent / cotangent.norm())
     wanted = judge(spec, x, w, cotangent / cotangent.norm())
-    for found, right in zip((out, gx, gw), wanted):
-        torch.testing.assert_close(found.double(), right, atol=1e-6, rtol=1e-6)
+    for a, b, tolerance in zip(found, wanted, (1e-3, 1e-2, 1e-2), strict=True):
+        assert a.dtype == torch.float32
+        torch.testing.assert_close(a.double(), b, atol=tolerance, rtol=0)
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)
@@ -292,15 +304,44 @@ def test_sixteen_qubits_agree_between_both_routes():
         )
 
 
-def test_float32_keeps_its_digits_in_long_sums():
-    """A million probabilities, added one after another in float32, lose two digits more than this."""
-    spec = CircuitSpec(n_qubits=20, n_layers=1, rotation="Rot", entangler="none")
-    x, weights = (
-        torch.linspace(-1, 1, 20)[None],
-        init_weights(spec, generator=torch.Generator().manual_seed(0)),
-    )
+@pytest.fixture(params=[1, 2], ids=["1 thread", "2 threads"])
+def threads(request):
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
+def one_qubit_values(spec, x, weights):
+    """<Z> of each qubit of a product of one-qubit circuits RX(x), then Rot: from PennyLane's 2 by 2 matrices."""
+    values = []
+    for angle, rot in zip(x.double().tolist(), weights[0].double().tolist()):
+        psi = qp.matrix(qp.Rot(*rot, wires=0)) @ qp.matrix(qp.RX(angle, wires=0))[:, 0]
+        values.append(abs(psi[0]) ** 2 - abs(psi[1]) ** 2)
+    return torch.tensor(values)
+
+
+@pytest.mark.parametrize("n, seed", [(20, 0), (20, 1), (13, 2), (12, 3), (9, 4)])
+def test_float32_keeps_its_digits_in_long_sums(threads, n, seed):
+    """A million probabilities, within the bound that the engine's module derives for one layer; a sum in float32 breaks it."""
+    spec = CircuitSpec(n_qubits=n, n_layers=1, rotation="Rot", entangler="none")
+    x, weights, _ = case(spec, 1, seed, torch.float32)
+    found = expectations(spec, x, weights)
+    assert found.dtype == torch.float32
+    error = (found[0].double() - one_qubit_values(spec, x[0], weights)).abs().max().item()
+    assert error < ONE_LAYER_BOUND
+
+
+@pytest.mark.parametrize(
+    "options", [dict(), dict(gate="CZ"), dict(observable="parity"), dict(axis="Y")]
+)
+@pytest.mark.parametrize("entangler", ["ring", "strong", "all"])
+def test_entanglers_add_no_rounding_error(threads, entangler, options):
+    """CNOTs reorder amplitudes and CZs change signs: the bound for one layer stays."""
+    spec = CircuitSpec(n_qubits=14, n_layers=1, rotation="Rot", entangler=entangler, **options)
+    x, weights, _ = case(spec, 3, 0, torch.float32)
     exact = expectations(spec, x.double(), weights.double())
-    assert (expectations(spec, x, weights) - exact).abs().max() < 1e-6
+    assert (expectations(spec, x, weights).double() - exact).abs().max().item() < ONE_LAYER_BOUND
 
 
 def test_the_cosines_use_each_sign_pattern_once():
