@@ -6,7 +6,7 @@ from . import Verdict, number
 
 
 def _fraction(answer, *, head) -> Verdict:
-    from hqnn_utils.models.classifier import count_parameters, parameter_groups
+    from hqnn_utils.models import count_parameters, parameter_groups
 
     inside, everything = (
         sum(p.numel() for p in parameter_groups(head).get("circuit", [])),
@@ -30,7 +30,7 @@ def _fraction(answer, *, head) -> Verdict:
 
 
 def _control(answer, *, hybrid) -> Verdict:
-    from hqnn_utils.models.classifier import control_of
+    from hqnn_utils.models import control_of
     from hqnn_utils.studies.settings import StudyError, complete
 
     if not isinstance(answer, dict):

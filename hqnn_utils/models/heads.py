@@ -1,6 +1,8 @@
-"""The heads that stand on a backbone. They are the experiment: some hold a circuit, the others what takes its place.
+"""The heads that stand on a backbone: features (N, n_features) -> logits (N, 2).
 
-A head has a *shape* (the layers around the place of the circuit) and a *core* (what stands in that place). ``HEADS`` names the pairs.
+They are the experiment. A head has a *shape*, the layers around the place of the circuit, and a
+*core*, what stands in that place: the circuit or a control (see ``cores``). ``HEADS`` names the
+pairs. A new head is a line in that table; a new shape is one function, a new core one in ``cores``.
 """
 
 from __future__ import annotations
@@ -10,143 +12,38 @@ import math
 import torch
 from torch import nn
 
+from hqnn_utils.models.cores import CORES
 from hqnn_utils.quantum.circuits import CircuitSpec
-from hqnn_utils.quantum.layers import QuantumLayer
 from hqnn_utils.runtime import choose
 
 N_CLASSES = 2
-MLP_WIDTH = 16
 
 
 class BoundedAngles(nn.Module):
     """tanh, then times pi: features become rotation angles between -pi and pi."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Any shape."""
         return math.pi * torch.tanh(x)
 
 
-class MatchedLayer(nn.Module):
-    """The classical control of a circuit: same inputs, same outputs, same number of trainable parameters.
-
-    A circuit of n qubits has k = c * n angles. This map spends the same k numbers in vectors of length n: on a state h of
-    length n, h <- tanh(scale * h + bias + m_1 * roll(h, 1) + m_2 * roll(h, 2) + ...), where a new tanh layer begins
-    once all n rolls are used. Inputs are divided by pi (angles become -1..1); 2**n amplitudes are averaged to n values.
-    The outputs are formed from h as the observables are from Z: one per qubit, pairs, or the product;
-    for the first qubit alone the mean, so that every parameter has an effect as in an entangled circuit.
-    """
-
-    def __init__(self, spec: CircuitSpec):
-        super().__init__()
-        self.spec = spec
-        self.weights = nn.Parameter(torch.empty(spec.n_weights // spec.n_qubits, spec.n_qubits))
-        with torch.no_grad():  # starts close to the identity: scale 1, everything else small
-            self.weights.normal_(0.0, 0.1)
-            self.weights[:: spec.n_qubits + 1] += 1.0
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        n = self.spec.n_qubits
-        if self.spec.encoding == "amplitude":
-            h = nn.functional.adaptive_avg_pool1d(x.reshape(-1, 1, x.shape[-1]), n).reshape(
-                *x.shape[:-1], n
-            )
-        else:
-            h = x / math.pi
-        for group in self.weights.split(n + 1):
-            total = group[0] * h + (group[1] if len(group) > 1 else 0.0)
-            for shift, row in enumerate(group[2:], start=1):
-                total = total + row * h.roll(shift, dims=-1)
-            h = torch.tanh(total)
-        return read_out(self.spec, h)
-
-
-def read_out(spec: CircuitSpec, h: torch.Tensor) -> torch.Tensor:
-    """From one number per qubit (..., n) to ``spec.n_outputs`` numbers, formed as the observable is formed from Z."""
-    if spec.observable == "Z":
-        return h
-    if spec.observable == "Z0":
-        return h.mean(
-            dim=-1, keepdim=True
-        )  # entanglers carry every qubit to the first, so every h must count
-    if spec.observable == "parity":
-        return h.prod(dim=-1, keepdim=True)
-    i, j = torch.triu_indices(spec.n_qubits, spec.n_qubits, offset=1, device=h.device)
-    return h[..., i] * h[..., j]
-
-
-class IdentityCore(nn.Module):
-    """No map at all in the circuit's place: the angles, divided by pi, go straight on. What is left is the tanh. No parameters."""
-
-    def __init__(self, spec: CircuitSpec):
-        super().__init__()
-        if spec.encoding == "amplitude":
-            raise ValueError(
-                "core 'identity' needs one input per qubit: amplitude encoding has 2**n; use encoding='angle'"
-            )
-        self.spec = spec
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return read_out(self.spec, x / math.pi)
-
-
-class ShuffledCore(nn.Module):
-    """A circuit that gets the angles of another image: in training a new permutation each batch, afterwards always the same one.
-
-    Its outputs have the right distribution and no information about their image. A head that does as well with it does not use its circuit.
-    """
-
-    def __init__(self, spec: CircuitSpec, engine: str):
-        super().__init__()
-        self.circuit = QuantumLayer(spec, engine)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        fixed = None if self.training else torch.Generator().manual_seed(0)
-        return self.circuit(x[torch.randperm(len(x), generator=fixed).to(x.device)])
-
-
-def _circuit(spec: CircuitSpec, engine: str) -> nn.Module:
-    return QuantumLayer(spec, engine)
-
-
-def _frozen(spec: CircuitSpec, engine: str) -> nn.Module:
-    """The circuit at its random start weights, which do not learn."""
-    return QuantumLayer(spec, engine).requires_grad_(False)
-
-
-def _matched(spec: CircuitSpec, engine: str) -> nn.Module:
-    return MatchedLayer(spec)
-
-
-def _mlp(spec: CircuitSpec, engine: str) -> nn.Module:
-    """A plain layer of ordinary size, with more parameters than the circuit has."""
-    return nn.Sequential(
-        nn.Linear(spec.n_inputs, MLP_WIDTH), nn.ReLU(), nn.Linear(MLP_WIDTH, spec.n_outputs)
-    )
-
-
-def _identity(spec: CircuitSpec, engine: str) -> nn.Module:
-    return IdentityCore(spec)
-
-
-def _shuffled(spec: CircuitSpec, engine: str) -> nn.Module:
-    return ShuffledCore(spec, engine)
-
-
-# What may stand in the circuit's place: (spec, engine) -> module from spec.n_inputs to spec.n_outputs.
-CORES = {
-    "circuit": _circuit,
-    "frozen": _frozen,
-    "matched": _matched,
-    "mlp": _mlp,
-    "identity": _identity,
-    "shuffled": _shuffled,
-}
-
-
 class StudyHead(nn.Module):
-    """The study's head: features -> 128 -> ReLU -> angles -> core, beside features -> 32 -> ReLU; both -> 64 -> ReLU -> dropout -> classes.
+    """The head of the study.
 
-    ``bypass=False`` cuts the branch of 32: whatever reaches the classes has gone through the core.
-    ``core=None`` leaves only that branch.
+    ::
+
+        features -> 128 -> ReLU -> angles -> core ---+
+                                                     +--> 64 -> ReLU -> dropout -> classes
+        features -> 32 -> ReLU  (the bypass) --------+
+
+    Parameters
+    ----------
+    n_features : numbers that the backbone gives.
+    n_angles : numbers that the core takes.
+    core : what stands in the circuit's place; ``None`` leaves only the bypass.
+    n_outputs : numbers that the core gives.
+    bypass : ``False`` cuts the branch of 32: whatever reaches the classes has gone through the
+        core.
     """
 
     def __init__(
@@ -158,77 +55,85 @@ class StudyHead(nn.Module):
         bypass: bool = True,
     ):
         super().__init__()
-        self.projector = (
-            None
-            if core is None
-            else nn.Sequential(
+        joined = 0
+        self.projector = self.core = self.branch = None
+        if core is not None:
+            self.projector = nn.Sequential(
                 nn.Linear(n_features, 128), nn.ReLU(), nn.Linear(128, n_angles), BoundedAngles()
             )
-        )
-        self.core = core
-        self.branch = nn.Sequential(nn.Linear(n_features, 32), nn.ReLU()) if bypass else None
-        joined = (0 if core is None else n_outputs) + (32 if bypass else 0)
+            self.core = core
+            joined += n_outputs
+        if bypass:
+            self.branch = nn.Sequential(nn.Linear(n_features, 32), nn.ReLU())
+            joined += 32
         self.classifier = nn.Sequential(
             nn.Linear(joined, 64), nn.ReLU(), nn.Dropout(0.3), nn.Linear(64, N_CLASSES)
         )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        parts = [] if self.core is None else [self.core(self.projector(x))]
+        """(N, n_features) -> (N, 2)."""
+        parts = []
+        if self.core is not None:
+            angles = self.projector(x)  # (N, n_angles)
+            parts.append(self.core(angles))  # (N, n_outputs)
         if self.branch is not None:
-            parts.append(self.branch(x))
+            parts.append(self.branch(x))  # (N, 32)
         return self.classifier(torch.cat(parts, dim=-1))
 
 
-def _linear_shape(
-    n_features: int, n_angles: int, spec: CircuitSpec, engine: str, core: str | None
-) -> nn.Module:
+# A shape is a function (n_features, spec, engine, core) -> module, where ``core`` is a name in
+# CORES or None. The order in which layers are made decides their random start: keep it.
+
+
+def linear_shape(n_features: int, spec: CircuitSpec, engine: str, core: None) -> nn.Module:
+    """One linear layer: logistic regression on the features."""
     return nn.Linear(n_features, N_CLASSES)
 
 
-def _dressed_shape(
-    n_features: int, n_angles: int, spec: CircuitSpec, engine: str, core: str
-) -> nn.Module:
-    """Features -> angles -> core -> classes, with no way round the core (Mari et al., arXiv 1912.08278)."""
+def dressed_shape(n_features: int, spec: CircuitSpec, engine: str, core: str) -> nn.Module:
+    """Features -> angles -> core -> classes: no way round the core (Mari et al., arXiv 1912.08278).
+
+    (N, n_features) -> (N, n_inputs) -> (N, n_outputs) -> (N, 2)
+    """
     return nn.Sequential(
-        nn.Linear(n_features, n_angles),
+        nn.Linear(n_features, spec.n_inputs),
         BoundedAngles(),
         CORES[core](spec, engine),
         nn.Linear(spec.n_outputs, N_CLASSES),
     )
 
 
-def _study_shape(
-    n_features: int, n_angles: int, spec: CircuitSpec, engine: str, core: str | None
-) -> nn.Module:
-    return StudyHead(
-        n_features, n_angles, None if core is None else CORES[core](spec, engine), spec.n_outputs
-    )
+def study_shape(n_features: int, spec: CircuitSpec, engine: str, core: str | None) -> nn.Module:
+    """The study's head; without a core its bypass alone."""
+    made = None if core is None else CORES[core](spec, engine)
+    return StudyHead(n_features, spec.n_inputs, made, spec.n_outputs)
 
 
-def _study_cut_shape(
-    n_features: int, n_angles: int, spec: CircuitSpec, engine: str, core: str
-) -> nn.Module:
-    return StudyHead(n_features, n_angles, CORES[core](spec, engine), spec.n_outputs, bypass=False)
+def study_cut_shape(n_features: int, spec: CircuitSpec, engine: str, core: str) -> nn.Module:
+    """The study's head without its bypass."""
+    made = CORES[core](spec, engine)
+    return StudyHead(n_features, spec.n_inputs, made, spec.n_outputs, bypass=False)
 
 
-# name -> (shape, core). "matched" and "mlp" are controls of "dressed"; "study_matched" and "study_mlp" of "study_hybrid".
+# Name -> (shape, core). "matched" and "mlp" are controls of "dressed"; "study_matched" and
+# "study_mlp" of "study_hybrid"; "study_cut_matched" of "study_cut".
 HEADS = {
-    "linear": (_linear_shape, None),
-    "dressed": (_dressed_shape, "circuit"),
-    "matched": (_dressed_shape, "matched"),
-    "mlp": (_dressed_shape, "mlp"),
-    "frozen": (_dressed_shape, "frozen"),
-    "identity": (_dressed_shape, "identity"),
-    "shuffled": (_dressed_shape, "shuffled"),
-    "study_hybrid": (_study_shape, "circuit"),
-    "study_matched": (_study_shape, "matched"),
-    "study_mlp": (_study_shape, "mlp"),
-    "study_frozen": (_study_shape, "frozen"),
-    "study_identity": (_study_shape, "identity"),
-    "study_shuffled": (_study_shape, "shuffled"),
-    "study_branch": (_study_shape, None),
-    "study_cut": (_study_cut_shape, "circuit"),
-    "study_cut_matched": (_study_cut_shape, "matched"),
+    "linear": (linear_shape, None),
+    "dressed": (dressed_shape, "circuit"),
+    "matched": (dressed_shape, "matched"),
+    "mlp": (dressed_shape, "mlp"),
+    "frozen": (dressed_shape, "frozen"),
+    "identity": (dressed_shape, "identity"),
+    "shuffled": (dressed_shape, "shuffled"),
+    "study_hybrid": (study_shape, "circuit"),
+    "study_matched": (study_shape, "matched"),
+    "study_mlp": (study_shape, "mlp"),
+    "study_frozen": (study_shape, "frozen"),
+    "study_identity": (study_shape, "identity"),
+    "study_shuffled": (study_shape, "shuffled"),
+    "study_branch": (study_shape, None),
+    "study_cut": (study_cut_shape, "circuit"),
+    "study_cut_matched": (study_cut_shape, "matched"),
 }
 
 
@@ -249,18 +154,24 @@ def build_head(
 ) -> nn.Module:
     """A head by name: features (N, n_features) -> logits (N, 2).
 
-    ``n_angles`` is the number of angles that the projector gives, by default as many as the circuit takes.
+    Parameters
+    ----------
+    name : a name in ``HEADS``.
+    n_features : numbers that the backbone gives.
+    spec : the circuit, also for its controls; by default ``CircuitSpec()``.
+    engine : of the circuit, see ``QuantumLayer``.
+    n_angles : angles that the projector gives, by default as many as the circuit takes.
 
     Raises
     ------
-    ValueError : an unknown head; a circuit that wants more (or fewer) inputs than the projector gives.
+    ValueError : an unknown head; a circuit that wants more (or fewer) inputs than the projector
+        gives.
     """
     shape, core = HEADS[choose("head", name, HEADS)]
     spec = spec or CircuitSpec()
-    n_angles = spec.n_inputs if n_angles is None else n_angles
-    if core is not None and n_angles != spec.n_inputs:
+    if core is not None and n_angles not in (None, spec.n_inputs):
         raise ValueError(
             f"circuit {spec.label()} wants {spec.n_inputs} inputs, the projector gives {n_angles}: "
             f"set n_angles={spec.n_inputs}, or choose a circuit with {n_angles} inputs"
         )
-    return shape(n_features, n_angles, spec, engine, core)
+    return shape(n_features, spec, engine, core)

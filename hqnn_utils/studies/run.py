@@ -21,8 +21,13 @@ from tqdm import tqdm
 
 from hqnn_utils.data.images import ImageData, load_breastmnist
 from hqnn_utils.data.splits.protocols import apply_protocol, shuffle_labels
-from hqnn_utils.models.backbones import build_backbone, extract_features
-from hqnn_utils.models.classifier import build_head, build_model, count_parameters
+from hqnn_utils.models import (
+    build_backbone,
+    build_head,
+    build_model,
+    count_parameters,
+    extract_features,
+)
 from hqnn_utils.quantum.circuits import CircuitSpec
 from hqnn_utils.runtime import choose, provenance
 from hqnn_utils.studies.families import load_family, save_family

@@ -6,8 +6,7 @@ import itertools
 from pathlib import Path
 
 from hqnn_utils.data.splits.protocols import check_protocol
-from hqnn_utils.models.backbones import BACKBONES
-from hqnn_utils.models.heads import HEADS
+from hqnn_utils.models import BACKBONES, HEADS
 from hqnn_utils.quantum.circuits import CircuitSpec
 from hqnn_utils.runtime import choose
 from hqnn_utils.studies.records import plain

@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from hqnn_utils.data.images import ImageData
 from hqnn_utils.evaluation.metrics import rank_auc, scores
-from hqnn_utils.models.classifier import parameter_groups
+from hqnn_utils.models import parameter_groups
 from hqnn_utils.runtime import choose, default_device
 from hqnn_utils.training.augment import AUGMENTATIONS
 

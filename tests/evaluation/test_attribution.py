@@ -9,8 +9,7 @@ from hypothesis.extra import numpy as hnp
 from torch import nn
 
 from hqnn_utils.evaluation import attribution
-from hqnn_utils.models.classifier import build_model
-from hqnn_utils.models.heads import BoundedAngles
+from hqnn_utils.models import BoundedAngles, build_model
 from hqnn_utils.quantum.circuits import CircuitSpec
 from hqnn_utils.quantum.layers import QuantumLayer
 

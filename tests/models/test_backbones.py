@@ -13,11 +13,13 @@ import torch
 import torchvision
 
 from hqnn_utils.data.images import ImageData
+from hqnn_utils.models import Classifier, build_head, count_parameters
 from hqnn_utils.models import backbones as hb
-from hqnn_utils.models.classifier import Classifier, build_head, count_parameters
+from hqnn_utils.models.backbones.torchvision_nets import IMAGENET_MEAN, IMAGENET_STD
+from hqnn_utils.models.features import extract_features
 from hqnn_utils.training.loop import fit
 
-LARGE = [name for name, known in hb.BACKBONES.items() if not isinstance(known, dict)]
+LARGE = [name for name, recipe in hb.BACKBONES.items() if recipe.imagenet is not None]
 FEATURES = {
     "small_cnn": 64,
     "small_cnn_6": 64,
@@ -52,7 +54,7 @@ def resnet_state():
     return model.eval().state_dict()
 
 
-@pytest.mark.parametrize("name", list(hb.BACKBONES))
+@pytest.mark.parametrize("name", list(FEATURES))
 @pytest.mark.parametrize("channels", [1, 3])
 def test_features_known_without_a_forward_pass(name, channels):
     backbone = hb.build_backbone(name, channels).eval()
@@ -79,13 +81,13 @@ def test_weights_give_torchvisions_own_answer(tmp_path, resnet_state):
     judge.fc = torch.nn.Identity()
     judge.eval()
     pixels = torch.rand(2, 3, 40, 40)
-    normalise = torchvision.transforms.Normalize(hb.IMAGENET_MEAN, hb.IMAGENET_STD)
+    normalise = torchvision.transforms.Normalize(IMAGENET_MEAN, IMAGENET_STD)
     ours = hb.build_backbone("resnet18", 3, tmp_path / "r18.pth").eval()
     with torch.no_grad():
         torch.testing.assert_close(
             ours(pixels * 2 - 1), judge(normalise(pixels)), rtol=1e-4, atol=1e-4
         )
-        grey, mean, std = pixels[:, :1], np.mean(hb.IMAGENET_MEAN), np.mean(hb.IMAGENET_STD)
+        grey, mean, std = pixels[:, :1], np.mean(IMAGENET_MEAN), np.mean(IMAGENET_STD)
         copied = ((grey - mean) / std).float().repeat(1, 3, 1, 1)
         one = hb.build_backbone("resnet18", 1, tmp_path / "r18.pth").eval()
         torch.testing.assert_close(one(grey * 2 - 1), judge(copied), rtol=1e-4, atol=1e-4)
@@ -222,7 +224,7 @@ def test_not_reachable_offers_ways_on(hub, where):
 
 def test_the_table_names_weights_that_torchvision_has():
     for name in LARGE:
-        weights = torchvision.models.get_model_weights(hb.BACKBONES[name][0])[hb.BACKBONES[name][1]]
+        weights = torchvision.models.get_model_weights(name)["IMAGENET1K_V1"]
         assert weights.url.startswith("https://download.pytorch.org/models/")
         assert len(weights.url.rsplit("-", 1)[1]) >= 12
 
@@ -289,12 +291,12 @@ def counting():
 
 def test_features_are_computed_once(tmp_path, counting):
     data = images()
-    first = hb.extract_features(counting, data, cache=tmp_path, batch_size=4)
+    first = extract_features(counting, data, cache=tmp_path, batch_size=4)
     assert first.shape == (6, 64)
     assert first.dtype == np.float32
     assert Counting.calls == 2
     assert counting.training
-    again = hb.extract_features(counting, data, cache=tmp_path)
+    again = extract_features(counting, data, cache=tmp_path)
     assert Counting.calls == 2
     assert np.array_equal(first, again)
     with torch.no_grad():
@@ -305,37 +307,37 @@ def test_features_are_computed_once(tmp_path, counting):
 
 def test_the_key_knows_weights_data_size_and_transform(tmp_path, counting):
     data = images()
-    hb.extract_features(counting, data, cache=tmp_path)
-    hb.extract_features(counting, images(seed=1), cache=tmp_path)
-    hb.extract_features(counting, data, size=32, cache=tmp_path)
-    hb.extract_features(counting, data, transform="mirror", cache=tmp_path)
+    extract_features(counting, data, cache=tmp_path)
+    extract_features(counting, images(seed=1), cache=tmp_path)
+    extract_features(counting, data, size=32, cache=tmp_path)
+    extract_features(counting, data, transform="mirror", cache=tmp_path)
     with torch.no_grad():
         next(counting.parameters()).add_(0.1)
-    hb.extract_features(counting, data, cache=tmp_path)
-    hb.extract_features(counting, data.take([0, 1]), cache=tmp_path)
+    extract_features(counting, data, cache=tmp_path)
+    extract_features(counting, data.take([0, 1]), cache=tmp_path)
     assert len(list(tmp_path.glob("*.npy"))) == 6 == Counting.calls
-    mirrored = hb.extract_features(counting, data, transform="mirror", cache=tmp_path)
-    assert not np.allclose(mirrored, hb.extract_features(counting, data, cache=tmp_path))
+    mirrored = extract_features(counting, data, transform="mirror", cache=tmp_path)
+    assert not np.allclose(mirrored, extract_features(counting, data, cache=tmp_path))
     with pytest.raises(ValueError, match="unknown transform 'rotate'; known: none, mirror"):
-        hb.extract_features(counting, data, transform="rotate", cache=tmp_path)
+        extract_features(counting, data, transform="rotate", cache=tmp_path)
 
 
 def test_a_damaged_entry_is_computed_anew(tmp_path, counting):
     data = images()
-    wanted = hb.extract_features(counting, data, cache=tmp_path)
+    wanted = extract_features(counting, data, cache=tmp_path)
     (file,) = tmp_path.glob("*.npy")
     for content in (b"", file.read_bytes()[:100], pickle.dumps(Evil())):
         file.write_bytes(content)
-        np.testing.assert_array_equal(hb.extract_features(counting, data, cache=tmp_path), wanted)
+        np.testing.assert_array_equal(extract_features(counting, data, cache=tmp_path), wanted)
     np.save(file, np.zeros((2, 2), np.float32))
-    np.testing.assert_array_equal(hb.extract_features(counting, data, cache=tmp_path), wanted)
+    np.testing.assert_array_equal(extract_features(counting, data, cache=tmp_path), wanted)
 
 
 def test_a_folder_that_cannot_be_written_is_a_warning(tmp_path, counting, monkeypatch):
     (tmp_path / "file").write_text("in the way")
     with pytest.warns(UserWarning, match="features are not kept.*HQNN_CACHE"):
-        found = hb.extract_features(counting, images(), cache=tmp_path / "file" / "below")
+        found = extract_features(counting, images(), cache=tmp_path / "file" / "below")
     assert found.shape == (6, 64)
     monkeypatch.setenv("HQNN_CACHE", str(tmp_path / "elsewhere"))
-    hb.extract_features(counting, images())
+    extract_features(counting, images())
     assert len(list((tmp_path / "elsewhere").glob("*.npy"))) == 1

@@ -5,8 +5,7 @@ import math
 import pytest
 import torch
 
-from hqnn_utils.models import heads
-from hqnn_utils.models.classifier import count_parameters
+from hqnn_utils.models import cores, count_parameters, heads
 from hqnn_utils.quantum.circuits import CircuitSpec
 from hqnn_utils.quantum.layers import QuantumLayer
 
@@ -26,7 +25,7 @@ SPECS = [
 @pytest.mark.parametrize("spec", SPECS, ids=lambda s: s.label())
 def test_the_matched_layer_matches(spec):
     """Same inputs, same outputs, same number of trainable parameters, alone and as a whole head."""
-    circuit, control = QuantumLayer(spec), heads.MatchedLayer(spec)
+    circuit, control = QuantumLayer(spec), cores.MatchedLayer(spec)
     assert count_parameters(circuit) == count_parameters(control) == spec.n_weights
     x = torch.randn(5, spec.n_inputs, requires_grad=True)
     assert control(x).shape == circuit(x).shape == (5, spec.n_outputs)
@@ -102,17 +101,17 @@ def test_cut_branch_and_cut_circuit():
 
 
 def test_identity_is_tanh_and_nothing_else():
-    core = heads.IdentityCore(CircuitSpec())
+    core = cores.IdentityCore(CircuitSpec())
     x = torch.randn(3, 4)
     assert count_parameters(core) == 0
     assert torch.allclose(core(heads.BoundedAngles()(x)), torch.tanh(x))
     with pytest.raises(ValueError, match="amplitude encoding has 2"):
-        heads.IdentityCore(CircuitSpec(encoding="amplitude"))
+        cores.IdentityCore(CircuitSpec(encoding="amplitude"))
 
 
 def test_a_shuffled_core_sees_other_images():
     """Same outputs as the circuit's, in another order: nothing about the image itself gets through."""
-    core, x = heads.ShuffledCore(CircuitSpec(), "fused").eval(), torch.randn(40, 4)
+    core, x = cores.ShuffledCore(CircuitSpec(), "fused").eval(), torch.randn(40, 4)
     with torch.no_grad():
         wanted, found = core.circuit(x), core(x)
         assert torch.equal(found, core(x))

@@ -3,8 +3,8 @@ import math
 import pytest
 import torch
 
-from hqnn_utils.models import classifier as models
-from hqnn_utils.models.backbones import build_backbone
+from hqnn_utils import models
+from hqnn_utils.models import build_backbone
 
 
 @pytest.mark.parametrize("head", list(models.HEADS))

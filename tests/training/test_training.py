@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from hqnn_utils.data.images import load_breastmnist
-from hqnn_utils.models.classifier import build_model
+from hqnn_utils.models import build_model
 from hqnn_utils.studies import records
 from hqnn_utils.training import loop as training
 from hqnn_utils.training.loop import TrainingError, evaluate, fit, predict_proba

@@ -1,6 +1,6 @@
 """Answers to the exercises of notebook 08: right ones, usual wrong ones, and what the hint must say."""
 
-from hqnn_utils.models.classifier import build_head, count_parameters
+from hqnn_utils.models import build_head, count_parameters
 
 HEAD = build_head("study_hybrid", 64)
 ALL = count_parameters(HEAD)

@@ -1,0 +1,143 @@
+"""Pretrained weights: from torchvision's server or from a file, checked before they are used."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import os
+import pickle
+import re
+import zipfile
+from pathlib import Path
+
+import torch
+from torch import nn
+
+# DenseNet's published files have a dot too many: "denselayer1.norm.1.weight" is "norm1.weight".
+DENSENET_OLD_NAME = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
+# Old files lack this counter of batch norm. It decides nothing where momentum is a number.
+BATCH_NORM_COUNTER = "num_batches_tracked"
+
+
+class WeightsError(RuntimeError):
+    """Weights that cannot be had or do not fit; the message names the source and the remedy."""
+
+
+def imagenet_state(name: str, version: str = "IMAGENET1K_V1") -> dict:
+    """State dict of torchvision's ImageNet weights, from its cache or else from its server.
+
+    The checksum is verified in both cases.
+
+    Parameters
+    ----------
+    name : of the network in ``torchvision.models``.
+    version : of its weights there.
+
+    Raises
+    ------
+    WeightsError : the server cannot be reached, or the file is damaged.
+    """
+    from torchvision.models import get_model_weights
+
+    weights = get_model_weights(name)[version]
+    _check_cached(Path(torch.hub.get_dir()) / "checkpoints" / Path(weights.url).name)
+    try:
+        with _silence():
+            return weights.get_state_dict(
+                progress=False, check_hash=True, map_location="cpu", weights_only=True
+            )
+    except OSError as error:  # URLError is one: no network, no such host, refused, not found
+        raise WeightsError(
+            f"ImageNet weights of {name} are not reachable ({error}). "
+            "Use weights=None to start from random weights, "
+            f"or fetch {weights.url} elsewhere and give its path as weights=."
+        ) from None
+    except RuntimeError as error:  # torch.hub: invalid hash value
+        raise WeightsError(
+            f"ImageNet weights of {name} arrived damaged ({error}): run again, or use weights=None"
+        ) from None
+
+
+@contextlib.contextmanager
+def _silence():
+    """No output: torch.hub prints the name of a folder on this machine."""
+    nowhere = io.StringIO()
+    with contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
+        yield
+
+
+def _check_cached(file: Path) -> None:
+    """torch.hub checks what it downloads; what it finds in its cache is checked here.
+
+    The file's name holds the first digits of its SHA-256: ``resnet18-f37072fd.pth``.
+    """
+    wanted = re.search(r"-([0-9a-f]{8,})\.", file.name)
+    if wanted is None or not file.exists():
+        return
+    with open(file, "rb") as stream:
+        found = hashlib.file_digest(stream, "sha256").hexdigest()
+    if not found.startswith(wanted[1]):
+        raise WeightsError(
+            f"{file} is damaged (its SHA-256 does not begin with {wanted[1]}): "
+            "delete it and run again"
+        )
+
+
+def read_state(path: str | os.PathLike) -> dict:
+    """A state dict from a file, read with ``weights_only=True``.
+
+    A pickle that could run code is refused. Raises WeightsError, which names the remedy.
+    """
+    path = Path(path)
+    save_one = "save one with torch.save(model.state_dict(), path)"
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise WeightsError(
+            f"no weights at {path}: check the path, or use weights=None or weights='imagenet'"
+        ) from None
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, zipfile.BadZipFile) as error:
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise WeightsError(
+            f"weights {path} cannot be read as a plain state dict ({first}): {save_one}"
+        ) from None
+    if not isinstance(state, dict) or not all(isinstance(v, torch.Tensor) for v in state.values()):
+        raise WeightsError(f"weights {path} hold no state dict (names and tensors): {save_one}")
+    return state
+
+
+def load_state(network: nn.Module, state: dict, name: str, last: str | None = None) -> None:
+    """Load a state dict into a network, if it belongs to it.
+
+    Parameters
+    ----------
+    network : the network, in torchvision's format.
+    state : names and tensors.
+    name : of the network, for the message.
+    last : name of the classifier's last layer within the network. It belongs to ImageNet's classes
+        and is not loaded. ``None``: everything is loaded.
+
+    Raises
+    ------
+    WeightsError : names or shapes differ; the message names the first.
+    """
+    not_loaded = () if last is None else (f"{last}.",)
+    ignored = () if last is None else (f"{last.split('.')[0]}.",)
+    state = {DENSENET_OLD_NAME.sub(r"\1\2", key): value for key, value in state.items()}
+    own = network.state_dict()
+    wanted = {key: value for key, value in own.items() if not key.startswith(not_loaded)}
+    wrong = [key for key, value in wanted.items() if not _fits(state.get(key), key, value)]
+    wrong += [key for key in state if key not in own and not key.startswith(ignored)]
+    if wrong:
+        raise WeightsError(
+            f"the weights do not belong to {name}: "
+            f"{len(wrong)} entries are missing or differ, the first is {wrong[0]!r}"
+        )
+    network.load_state_dict({key: state[key] for key in wanted if key in state}, strict=False)
+
+
+def _fits(found: torch.Tensor | None, key: str, wanted: torch.Tensor) -> bool:
+    if found is None:
+        return key.endswith(BATCH_NORM_COUNTER)
+    return found.shape == wanted.shape
