@@ -170,17 +170,17 @@ def score_rows(folder: Path) -> list[dict]:
 
     rows = []
     for record in load_all(folder):
-        test = record["predictions"]["test"]
+        test = record.predictions["test"]
         y, p = test["labels"], test["probabilities"]
         value, interval = scores(y, p), intervals(y, p)
         cells = {s: f"{value[s]:.3f} ({interval[s][0]:.2f}-{interval[s][1]:.2f})" for s in SHOWN}
         data = (
-            "PHANTOM " if record["data"]["phantom"] else ""
-        ) + f"{record['data']['name']}, {record['data']['size']} px"
+            "PHANTOM " if record.data["phantom"] else ""
+        ) + f"{record.data['name']}, {record.data['size']} px"
         rows.append(
             {
-                "model": record["settings"]["head"],
-                "seed": record["settings"]["seed"],
+                "model": record.settings["head"],
+                "seed": record.settings["seed"],
                 "n": len(y),
                 "data": data,
                 "values": value,
@@ -217,8 +217,8 @@ def results_table() -> str:
     from hqnn_utils.studies.tables import by_condition, summary
 
     def name(record: dict) -> str:
-        twice = ", test images also mirrored" if record["settings"]["test_flips"] else ""
-        return f"{record['settings']['backbone']}{twice}|{record['settings']['head']}|{record['data']['name']}, {record['data']['size']} px"
+        twice = ", test images also mirrored" if record.settings["test_flips"] else ""
+        return f"{record.settings['backbone']}{twice}|{record.settings['head']}|{record.data['name']}, {record.data['size']} px"
 
     groups = by_condition(
         measured("heads_28px") + measured("reach_28px") + measured("large_64px"), name
@@ -228,7 +228,7 @@ def results_table() -> str:
         "|" + "---|" * (5 + len(SHOWN)),
     ]
     for key, row in summary(groups, shown=SHOWN).iterrows():
-        weights = groups[key][0]["settings"]["weights"] or "random"
+        weights = groups[key][0].settings["weights"] or "random"
         lines.append("| " + " | ".join([*key.split("|"), weights, *map(str, row)]) + " |")
     about = (
         "Mean ± standard deviation over seeds on the 156 official test images, threshold 0.5. `study_hybrid` is the study's head with its circuit, "

@@ -31,15 +31,16 @@ def _fraction(answer, *, head) -> Verdict:
 
 def _control(answer, *, hybrid) -> Verdict:
     from hqnn_utils.models import control_of
-    from hqnn_utils.studies.settings import StudyError, complete
+    from hqnn_utils.studies.settings import StudyError, as_setting
 
     if not isinstance(answer, dict):
         return Verdict(False, f"expected a setting, that is a dict, got {type(answer).__name__}")
     try:
-        found, wanted = complete(answer), complete({**hybrid, "head": control_of(hybrid["head"])})
+        found = as_setting(answer).stored()
+        wanted = as_setting({**hybrid, "head": control_of(hybrid["head"])}).stored()
     except StudyError as error:
         return Verdict(False, str(error))
-    changed = [k for k in wanted if k not in ("name", "head") and found[k] != wanted[k]]
+    changed = [k for k in wanted if k != "head" and found[k] != wanted[k]]
     if changed:
         return Verdict(
             False, f"a control differs in its head only; yours also differs in {', '.join(changed)}"

@@ -1,8 +1,9 @@
-"""What defines a run. A setting is a dict; a table is a list of settings."""
+"""What defines a run. A setting is one dataclass; a table is a list of settings."""
 
 from __future__ import annotations
 
 import itertools
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 from hqnn_utils.data.splits.protocols import check_protocol
@@ -10,32 +11,150 @@ from hqnn_utils.models import BACKBONES, HEADS
 from hqnn_utils.quantum.circuits import CircuitSpec
 from hqnn_utils.runtime import choose
 from hqnn_utils.studies.records import plain
+from hqnn_utils.training import TrainConfig, TrainingError
 
-# Every key of a setting with its default. ``spec`` holds arguments of CircuitSpec, ``protocol`` a kind and its options.
-DEFAULTS = dict(
-    source="medmnist",
-    size=28,
-    protocol={"kind": "official"},
-    labels="true",
-    backbone="small_cnn",
-    weights=None,
-    fine_tune="full",
-    head="linear",
-    spec={},
-    engine="fused",
-    seed=0,
-    epochs=40,
-    lr=2e-3,
-    batch_size=32,
-    weight_decay=1e-4,
-    patience=15,
-    balance=None,
-    augment="flip",
-    warmup=0,
-    max_train=None,
-    test_flips=False,
-)
-TRAINING = (
+
+DATASETS = ("breastmnist",)  # TODO the registry of the data room
+
+
+class StudyError(ValueError):
+    """A table or a record that does not fit; the message names the run and the remedy.
+
+    Nothing has been trained when it is raised.
+    """
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting(TrainConfig):
+    """Everything that was chosen for one run: data, split, model, and how it is trained.
+
+    A field added here needs a default that means "as before": stored records lack it, and
+    ``from_stored`` gives them that default, so that they stay valid.
+
+    Attributes
+    ----------
+    dataset : a name in ``data.DATASETS``.
+    source : where its files come from, as its loader takes it.
+    size : pixels.
+    data_options : further arguments of the loader, e.g. ``{"magnification": 200}``.
+    protocol : a kind of split and its options, see ``data.splits``.
+    labels : ``"true"``, or ``"shuffled"`` for a run that must come out at chance.
+    backbone, weights, fine_tune : as in ``models.build_backbone``.
+    head, spec, engine : as in ``models.build_head``; ``spec`` holds arguments of ``CircuitSpec``.
+    max_train : number of training images used, ``None`` for all.
+    test_flips : average the predictions of each image and its mirror image.
+    name : of the record; made from what differs from the defaults where it is not given.
+
+    The fields of ``training.TrainConfig`` come on top.
+
+    Raises
+    ------
+    ValueError, TypeError, TrainingError : a value that does not fit; ``as_setting`` names the run.
+    """
+
+    dataset: str = "breastmnist"
+    source: str = "medmnist"
+    size: int = 28
+    data_options: dict = field(default_factory=dict)
+    protocol: dict = field(default_factory=lambda: {"kind": "official"})
+    labels: str = "true"
+    backbone: str = "small_cnn"
+    weights: str | None = None
+    fine_tune: str = "full"
+    head: str = "linear"
+    spec: dict = field(default_factory=dict)
+    engine: str = "fused"
+    max_train: int | None = None
+    test_flips: bool = False
+    name: str = ""
+
+    def __post_init__(self):
+        super().__post_init__()
+        choose("dataset", self.dataset, DATASETS)
+        choose("labels", self.labels, ("true", "shuffled"))
+        CircuitSpec(**self.spec)
+        check_protocol(**self.protocol)
+        choose("head", self.head, HEADS)
+        choose("backbone", self.backbone, BACKBONES)
+        if self.fine_tune == "frozen" and self.augment is not None:
+            raise ValueError(
+                "cached features of a frozen backbone cannot be augmented: set augment=None"
+            )
+        if not self.name:
+            object.__setattr__(self, "name", _made_name(self))  # frozen: set once, here
+
+    @property
+    def train_config(self) -> TrainConfig:
+        """The part that ``training.fit`` takes."""
+        return TrainConfig(**{f.name: getattr(self, f.name) for f in fields(TrainConfig)})
+
+    @property
+    def circuit(self) -> CircuitSpec:
+        """The circuit of the head."""
+        return CircuitSpec(**self.spec)
+
+    def stored(self) -> dict:
+        """As a record holds it: no name, of files only the last part of the path."""
+        content = asdict(self)
+        del content["name"]
+        for key in ("source", "weights"):
+            if str(content[key]).endswith((".npz", ".pt", ".pth")):
+                content[key] = Path(content[key]).name
+        return plain(content)
+
+
+# Every key of a setting with its default.
+DEFAULTS = {k: v for k, v in asdict(Setting()).items() if k != "name"}
+
+
+def with_defaults(stored: dict) -> dict:
+    """Settings of a record, with the default of each key that is younger than the record."""
+    return {**plain(DEFAULTS), **stored}
+
+
+def as_setting(row: dict | Setting) -> Setting:
+    """A setting from a dict of what differs from the defaults.
+
+    Raises
+    ------
+    StudyError : an unknown key or a value that does not fit; the message names the setting.
+    """
+    if isinstance(row, Setting):
+        return row
+    try:
+        for key in row:
+            choose("key in a setting", key, ("name", *DEFAULTS))
+        return Setting(**row)
+    except (ValueError, TypeError, TrainingError) as error:
+        raise StudyError(f"setting {row}: {error}") from None
+
+
+def grid(**options) -> list[dict]:
+    """Rows for every combination: a list or range varies, anything else is the same for all.
+
+    ``seed`` varies fastest.
+
+    >>> [row["head"] for row in grid(head=["linear", "dressed"], seed=range(2))]
+    ['linear', 'linear', 'dressed', 'dressed']
+    """
+    names = sorted(options, key=lambda name: name == "seed")
+    varied = [_as_list(options[name]) for name in names]
+    return [dict(zip(names, row, strict=True)) for row in itertools.product(*varied)]
+
+
+def _as_list(value) -> list:
+    return list(value) if isinstance(value, (list, tuple, range)) else [value]
+
+
+# What follows backbone, size and head in a name where it differs from the default. The order is
+# that of the first records: their names must stay.
+_IN_A_NAME = (
+    "protocol",
+    "labels",
+    "weights",
+    "fine_tune",
+    "spec",
+    "engine",
     "epochs",
     "lr",
     "batch_size",
@@ -44,72 +163,36 @@ TRAINING = (
     "balance",
     "augment",
     "warmup",
-    "seed",
+    "max_train",
+    "test_flips",
+    "dataset",
+    "data_options",
 )
 
 
-class StudyError(ValueError):
-    """A table or a record that does not fit; the message names the run and the remedy. Nothing has been trained."""
-
-
-def grid(**options) -> list[dict]:
-    """Settings for every combination: a list or range varies, anything else is the same for all. ``seed`` varies fastest.
-
-    >>> [s["head"] for s in grid(head=["linear", "dressed"], seed=range(2))]
-    ['linear', 'linear', 'dressed', 'dressed']
-    """
-    names = sorted(options, key=lambda name: name == "seed")
-    values = [
-        list(options[n]) if isinstance(options[n], (list, tuple, range)) else [options[n]]
-        for n in names
-    ]
-    return [dict(zip(names, row)) for row in itertools.product(*values)]
-
-
-def complete(setting: dict) -> dict:
-    """A setting with all keys, its defaults filled in and its name made from what differs from them.
-
-    Raises StudyError for an unknown key, head, protocol or circuit; the message names the known ones.
-    """
-    try:
-        for key in setting:
-            choose("key in a setting", key, ("name", *DEFAULTS))
-        full = {**DEFAULTS, **setting}
-        choose("labels", full["labels"], ("true", "shuffled"))
-        CircuitSpec(**full["spec"])
-        check_protocol(**full["protocol"])
-        choose("head", full["head"], HEADS)
-        choose("backbone", full["backbone"], BACKBONES)
-    except (ValueError, TypeError) as error:
-        raise StudyError(f"setting {setting}: {error}") from None
-    full["name"] = setting.get("name") or _name(full)
-    return full
-
-
-def _name(full: dict) -> str:
+def _made_name(setting: Setting) -> str:
     """Backbone, size, head, what differs from the defaults, seed."""
-    parts = [full["backbone"], f"{full['size']}px", full["head"]]
-    for key in DEFAULTS:
-        if key in ("backbone", "size", "head", "seed", "source") or full[key] == DEFAULTS[key]:
-            continue
-        value = full[key]
-        if isinstance(value, dict):
-            value = "-".join(str(v) if k == "kind" else f"{k}{v}" for k, v in value.items())
-        parts.append(
-            str(value)
-            if key in ("protocol", "spec")
-            else f"{key}-{Path(str(value)).stem}"
-            if key == "weights"
-            else f"{key}-{value}"
-        )
-    text = "-".join([*parts, f"s{full['seed']}"])
+    parts = [setting.backbone, f"{setting.size}px", setting.head]
+    parts += [
+        _name_of_value(key, getattr(setting, key))
+        for key in _IN_A_NAME
+        if getattr(setting, key) != _default(key)
+    ]
+    text = "-".join([*parts, f"s{setting.seed}"])
     return "".join(c if c.isalnum() or c in "-_." else "_" for c in text)
 
 
-def stored(full: dict) -> dict:
-    """A setting as a record holds it: no paths, no name."""
-    changes = {
-        k: Path(full[k]).name if str(full[k]).endswith((".npz", ".pt", ".pth")) else full[k]
-        for k in ("source", "weights")
-    }
-    return plain({k: v for k, v in {**full, **changes}.items() if k != "name"})
+def _default(key: str):
+    """Default of a field; asked for by ``Setting`` itself, so ``DEFAULTS`` may not exist yet."""
+    (found,) = (f for f in fields(Setting) if f.name == key)
+    return found.default_factory() if callable(found.default_factory) else found.default
+
+
+def _name_of_value(key: str, value) -> str:
+    if isinstance(value, dict):
+        value = "-".join(str(v) if k == "kind" else f"{k}{v}" for k, v in value.items())
+    if key in ("protocol", "spec"):
+        return str(value)
+    if key == "weights":
+        value = Path(str(value)).stem
+    return f"{key}-{value}"

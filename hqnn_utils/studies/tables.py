@@ -3,110 +3,139 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Collection
 
 import numpy as np
 
 from hqnn_utils.evaluation.comparison import mean_interval
 from hqnn_utils.evaluation.metrics import scores, wilson_interval
+from hqnn_utils.studies.records import Record
+from hqnn_utils.studies.settings import with_defaults
 
 SHOWN = ("accuracy", "precision", "sensitivity", "specificity", "f1", "auc")
+Groups = dict[str, list[Record]]  # name of a condition -> its runs, ordered by seed
 
 
-def condition(record: dict) -> str:
-    """Everything that was chosen except the seed: two runs of one condition differ in their seed only."""
-    settings = {k: v for k, v in record["settings"].items() if k != "seed"}
-    protocol = {k: v for k, v in settings.get("protocol", {}).items() if k not in ("seed", "fold")}
-    return json.dumps({**settings, "protocol": protocol}, sort_keys=True)
+def condition(settings: dict) -> str:
+    """Everything that was chosen except the seed, as text that can be compared.
 
-
-def label(record: dict) -> str:
-    """Short name of a condition: head, and what differs from the usual circuit, labels and protocol."""
-    s = record["settings"]
-    parts = [s["head"]] + [f"{k}={v}" for k, v in s.get("spec", {}).items()]
-    protocol = s.get("protocol", {})
-    parts += (
-        [protocol["kind"] + (" by original" if protocol.get("by_original") else "")]
-        if protocol.get("kind", "official") != "official"
-        else []
-    )
-    return ", ".join(parts + ["shuffled labels"] * (s.get("labels") == "shuffled"))
-
-
-def by_condition(records: list[dict], name=label) -> dict[str, list[dict]]:
-    """Records grouped by condition and ordered by seed. ValueError where ``name`` gives two conditions the same name."""
-    groups, meaning = {}, {}
-    for record in records:
-        key = name(record)
-        if meaning.setdefault(key, condition(record)) != condition(record):
-            raise ValueError(
-                f"two conditions are called {key!r}: pass a name= that tells them apart"
-            )
-        groups.setdefault(key, []).append(record)
-    return {key: sorted(runs, key=lambda r: r["settings"]["seed"]) for key, runs in groups.items()}
-
-
-def predictions(runs: list[dict], split: str = "test", keep=None) -> tuple[np.ndarray, np.ndarray]:
-    """``(y, p)`` with y (N,) and p (seeds, N) of runs that were tested on the same images; ``keep`` holds the ids to use.
-
-    ValueError where the runs were tested on different images.
+    Two runs of one condition differ in their seed only. What a setting does not name has its
+    default; the seed and the fold of a protocol are left out too.
     """
-    parts = [r["predictions"][split] for r in runs]
-    if any(
-        part["ids"] != parts[0]["ids"] or part["labels"] != parts[0]["labels"] for part in parts
-    ):
+    whole = with_defaults(settings)
+    del whole["seed"]
+    protocol = whole["protocol"].items()
+    whole["protocol"] = {k: v for k, v in protocol if k not in ("seed", "fold")}
+    return json.dumps(whole, sort_keys=True)
+
+
+def label(settings: dict) -> str:
+    """Short name of a condition for readers: head, and what differs from the usual run.
+
+    It is for display only: conditions are joined by ``condition``.
+    """
+    whole = with_defaults(settings)
+    parts = [whole["head"]] + [f"{k}={v}" for k, v in whole["spec"].items()]
+    protocol = whole["protocol"]
+    if protocol["kind"] != "official":
+        parts.append(protocol["kind"] + (" by original" if protocol.get("by_original") else ""))
+    if whole["labels"] == "shuffled":
+        parts.append("shuffled labels")
+    return ", ".join(parts)
+
+
+def label_of_record(record: Record) -> str:
+    """``label`` of a record's settings."""
+    return label(record.settings)
+
+
+def by_condition(records: list[Record], name: Callable[[Record], str] = label_of_record) -> Groups:
+    """Records grouped by condition and ordered by seed.
+
+    ValueError where ``name`` gives two conditions the same name.
+    """
+    groups: Groups = {}
+    for record in records:
+        runs = groups.setdefault(name(record), [])
+        if runs and condition(runs[0].settings) != condition(record.settings):
+            raise ValueError(
+                f"two conditions are called {name(record)!r}: pass a name= that tells them apart"
+            )
+        runs.append(record)
+    return {key: sorted(runs, key=lambda r: r.settings["seed"]) for key, runs in groups.items()}
+
+
+def predictions(
+    runs: list[Record], split: str = "test", keep: Collection[str] | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """``(y, p)``, y (N,) and p (seeds, N), of runs that were tested on the same images.
+
+    ``keep`` holds the ids to use. ValueError where the runs were tested on different images.
+    """
+    parts = [run.predictions[split] for run in runs]
+    first = parts[0]
+    if any((p["ids"], p["labels"]) != (first["ids"], first["labels"]) for p in parts):
         raise ValueError("these runs were tested on different images: compare them run by run")
-    chosen = (
-        np.ones(len(parts[0]["ids"]), bool)
-        if keep is None
-        else np.isin(parts[0]["ids"], list(keep))
-    )
-    return np.array(parts[0]["labels"])[chosen], np.array(
-        [part["probabilities"] for part in parts], float
-    )[:, chosen]
+    y = np.array(first["labels"])
+    p = np.array([part["probabilities"] for part in parts], float)
+    if keep is None:
+        return y, p
+    chosen = np.isin(first["ids"], list(keep))
+    return y[chosen], p[:, chosen]
 
 
-def run_scores(runs: list[dict], keep=None, split: str = "test") -> dict[str, list[float]]:
+def run_scores(
+    runs: list[Record], keep: Collection[str] | None = None, split: str = "test"
+) -> dict[str, list[float]]:
     """Each score per run, at threshold 0.5."""
     found = []
     for run in runs:
         y, p = predictions([run], split, keep)
         found.append(scores(y, p[0]))
-    return {s: [f[s] for f in found] for s in found[0]}
+    return {name: [f[name] for f in found] for name in found[0]}
 
 
-def summary(groups: dict[str, list[dict]], keep=None, shown=SHOWN):
-    """pandas table: one row a condition with its number of seeds, and mean ± standard deviation over seeds of each score."""
+def mean_and_spread(values: list[float]) -> str:
+    """Mean over seeds and, for more than one, their standard deviation; NaN are left out."""
+    mean = f"{np.nanmean(values):.3f}"
+    return mean if len(values) == 1 else f"{mean} ± {np.nanstd(values, ddof=1):.3f}"
+
+
+def summary(groups: Groups, keep: Collection[str] | None = None, shown=SHOWN):
+    """pandas table: one row a condition with its number of seeds, and mean ± SD of each score."""
     import pandas as pd
 
     rows = {}
     for name, runs in groups.items():
         found = run_scores(runs, keep)
-        rows[name] = {"seeds": len(runs)} | {
-            s: f"{np.nanmean(found[s]):.3f}"
-            + (f" ± {np.nanstd(found[s], ddof=1):.3f}" if len(runs) > 1 else "")
-            for s in shown
-        }
+        rows[name] = {"seeds": len(runs), **{s: mean_and_spread(found[s]) for s in shown}}
     return pd.DataFrame(rows).T
 
 
-def interval_table(groups: dict[str, list[dict]], keep=None, shown=("auc", "accuracy")):
-    """pandas table: mean over seeds and its 95 % interval (Student's t over seeds: not the luck of the test images)."""
+def interval_table(groups: Groups, keep: Collection[str] | None = None, shown=("auc", "accuracy")):
+    """pandas table: mean over seeds and its 95 % interval.
+
+    Student's t over seeds: it does not hold the luck of the test images.
+    """
     import pandas as pd
 
     rows = {}
     for name, runs in groups.items():
         found = run_scores(runs, keep)
-        rows[name] = {"seeds": len(runs)}
-        for s in shown:
-            mean, low, high = mean_interval(found[s])
-            rows[name][s] = (
-                f"{mean:.3f} ({low:.3f} to {high:.3f})" if len(runs) > 1 else f"{mean:.3f}"
-            )
+        rows[name] = {"seeds": len(runs), **{s: _mean_and_interval(found[s]) for s in shown}}
     return pd.DataFrame(rows).T
 
 
-def ensemble(groups: dict[str, list[dict]], keep=None):
-    """pandas table of seed ensembles: the probabilities of all seeds are averaged, then scored once; accuracy with its Wilson interval."""
+def _mean_and_interval(values: list[float]) -> str:
+    mean, low, high = mean_interval(values)
+    return f"{mean:.3f}" if len(values) == 1 else f"{mean:.3f} ({low:.3f} to {high:.3f})"
+
+
+def ensemble(groups: Groups, keep: Collection[str] | None = None):
+    """pandas table of seed ensembles: the probabilities of all seeds are averaged, then scored.
+
+    Accuracy comes with its Wilson interval.
+    """
     import pandas as pd
 
     rows = {}

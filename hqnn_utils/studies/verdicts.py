@@ -1,7 +1,12 @@
-"""The hypotheses of ``notebooks/results/plan.md`` and the machine that judges them. Nobody edits a verdict by hand."""
+"""The hypotheses of ``notebooks/results/plan.md`` and the machine that judges them.
+
+Nobody edits a verdict by hand. The hypotheses are data, ``plans/hypotheses.json`` beside the
+records: each names two settings, and settings, never displayed names, find the records.
+"""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 from hqnn_utils.evaluation.comparison import (
@@ -12,85 +17,80 @@ from hqnn_utils.evaluation.comparison import (
     verdict,
 )
 from hqnn_utils.studies.families import measured
-from hqnn_utils.studies.tables import by_condition, predictions
-
-MARGIN = 0.02  # two points: differences inside it count as no difference
+from hqnn_utils.studies.plans import plans_dir
+from hqnn_utils.studies.records import Record
+from hqnn_utils.studies.tables import Groups, by_condition, condition, label, predictions
 
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """ "``a`` has a higher AUC than ``b``": names of conditions as ``tables.label`` gives them."""
+    """ "``a`` has a higher AUC than ``b``".
+
+    ``a`` and ``b`` are settings: what they do not name has its default. ``asks`` says in words
+    what the comparison is about.
+    """
 
     name: str
-    a: str
-    b: str
+    a: dict
+    b: dict
     asks: str
 
 
-HYPOTHESES = (
-    Hypothesis(
-        "H1", "study_hybrid", "linear", "the study's claim: the hybrid head beats the plain one"
-    ),
-    Hypothesis(
-        "H2",
-        "study_hybrid",
-        "study_matched",
-        "the circuit beats a classical map of the same size, in the study's head",
-    ),
-    Hypothesis("H3", "dressed", "matched", "the same without a way round the circuit"),
-    Hypothesis("H4", "dressed", "mlp", "the circuit beats an ordinary small layer"),
-    Hypothesis("H5", "dressed", "frozen", "training the circuit's angles matters"),
-    Hypothesis("H6", "dressed", "dressed, entangler=none", "entanglement matters"),
-    Hypothesis(
-        "H7", "study_hybrid", "study_branch", "in the study's head, the circuit adds to its bypass"
-    ),
-    Hypothesis("H8", "dressed, reupload=True", "dressed", "repeating the encoding helps"),
-    Hypothesis("H9", "dressed, n_layers=6", "dressed, n_layers=1", "depth helps"),
-)
+def _read() -> dict:
+    return json.loads((plans_dir() / "hypotheses.json").read_text(encoding="utf-8"))
 
 
-def measured_conditions() -> dict[str, list[dict]]:
-    """All conditions of notebook 10: the unchanged heads and the ablations, each with its ten seeds."""
-    return by_condition(measured("heads_28px") + measured("ablations_28px"))
+_PLAN = _read()
+MARGIN: float = _PLAN["margin"]  # two points: differences inside it count as no difference
+HYPOTHESES = tuple(Hypothesis(**row) for row in _PLAN["hypotheses"])
 
 
-def replicated_conditions() -> dict[str, list[dict]]:
-    """The conditions of the hypotheses, measured again with ten other seeds after the first verdicts were known."""
-    return by_condition(measured("replication_28px"))
+def measured_conditions() -> Groups:
+    """All conditions of notebook 10: the unchanged heads and the ablations, with ten seeds each."""
+    return by_condition([record for name in _PLAN["families"] for record in measured(name)])
+
+
+def replicated_conditions() -> Groups:
+    """The conditions of the hypotheses, measured again with ten other seeds.
+
+    That was done after the first verdicts were known.
+    """
+    return by_condition([record for name in _PLAN["replication"] for record in measured(name)])
+
+
+def runs_of(groups: Groups, settings: dict) -> list[Record]:
+    """The runs of a condition, found by its settings. ValueError names what is there."""
+    wanted = condition(settings)
+    for runs in groups.values():
+        if condition(runs[0].settings) == wanted:
+            return runs
+    raise ValueError(f"no records of {label(settings)!r}; there are: {', '.join(groups)}")
 
 
 def judge(
-    groups: dict[str, list[dict]],
-    hypotheses=HYPOTHESES,
-    score: str = "auc",
-    keep=None,
-    n_resamples: int = 10_000,
+    groups: Groups, hypotheses=HYPOTHESES, score: str = "auc", keep=None, n_resamples: int = 10_000
 ):
-    """pandas table: one row a hypothesis with difference, intervals, p-values before and after Holm, power, and the verdict.
+    """pandas table, one row a hypothesis.
 
-    ``score`` and ``keep`` (ids of test images) as in ``two_level_bootstrap`` and ``tables.predictions``. ValueError names a condition that
-    has no records, or two conditions without the same seeds.
+    Difference, intervals, p-values before and after Holm, power, and the verdict.
+
+    Parameters
+    ----------
+    score : as in ``two_level_bootstrap``.
+    keep : ids of the test images to use, by default all.
+
+    Raises
+    ------
+    ValueError : a condition that has no records, or two conditions without the same seeds.
     """
     import pandas as pd
 
     rows = {}
     for h in hypotheses:
-        for name in (h.a, h.b):
-            if name not in groups:
-                raise ValueError(
-                    f"{h.name} needs records of {name!r}; there are: {', '.join(groups)}"
-                )
-        seeds = [[r["settings"]["seed"] for r in groups[name]] for name in (h.a, h.b)]
-        if seeds[0] != seeds[1]:
-            raise ValueError(
-                f"{h.name}: {h.a!r} has seeds {seeds[0]}, {h.b!r} has {seeds[1]}: a paired test needs the same ones"
-            )
-        (y, a), (_, b) = (predictions(groups[name], keep=keep) for name in (h.a, h.b))
-        rows[h.name] = {
-            "A": h.a,
-            "B": h.b,
-            **two_level_bootstrap(y, a, b, score=score, n_resamples=n_resamples),
-        }
+        a, b = _paired_runs(groups, h)
+        (y, p_a), (_, p_b) = predictions(a, keep=keep), predictions(b, keep=keep)
+        found = two_level_bootstrap(y, p_a, p_b, score=score, n_resamples=n_resamples)
+        rows[h.name] = {"A": label(h.a), "B": label(h.b), **found}
     adjusted = holm({name: row["p_value"] for name, row in rows.items()})
     for name, row in rows.items():
         row["p_holm"] = adjusted[name]
@@ -104,16 +104,37 @@ def judge(
     return pd.DataFrame(rows).T
 
 
+def _paired_runs(groups: Groups, hypothesis: Hypothesis) -> tuple[list[Record], list[Record]]:
+    """The runs of both sides of a hypothesis, of the same seeds."""
+    try:
+        a, b = runs_of(groups, hypothesis.a), runs_of(groups, hypothesis.b)
+    except ValueError as error:
+        raise ValueError(f"{hypothesis.name}: {error}") from None
+    seeds_a, seeds_b = ([run.settings["seed"] for run in runs] for runs in (a, b))
+    if seeds_a != seeds_b:
+        raise ValueError(
+            f"{hypothesis.name}: {label(hypothesis.a)!r} has seeds {seeds_a}, "
+            f"{label(hypothesis.b)!r} has {seeds_b}: a paired test needs the same ones"
+        )
+    return a, b
+
+
 def verdict_lines(table) -> list[str]:
-    """Markdown rows for README and notebook: hypothesis, difference in points with its 95 % interval, p after Holm, verdict."""
+    """Markdown rows for README and notebook.
+
+    Hypothesis, difference in points with its 95 % interval, p after Holm, power, verdict.
+    """
     asks = {h.name: h.asks for h in HYPOTHESES}
     lines = [
-        "| | is it so that ... | A - B, points of AUC (95 %) | p (Holm) | power for 2 points | verdict |",
+        "| | is it so that ... | A - B, points of AUC (95 %) | p (Holm) | power for 2 points "
+        "| verdict |",
         "|---|---|---|---|---|---|",
     ]
-    for name, r in table.iterrows():
-        points = f"{100 * r['difference']:+.1f} ({100 * r['low']:+.1f} to {100 * r['high']:+.1f})"
+    for name, row in table.iterrows():
+        difference, low, high = (100 * row[key] for key in ("difference", "low", "high"))
         lines.append(
-            f"| {name} | {asks[name]} (`{r['A']}` against `{r['B']}`) | {points} | {r['p_holm']:.3f} | {r['power_2_points']:.0%} | **{r['verdict']}** |"
+            f"| {name} | {asks[name]} (`{row['A']}` against `{row['B']}`) "
+            f"| {difference:+.1f} ({low:+.1f} to {high:+.1f}) | {row['p_holm']:.3f} "
+            f"| {row['power_2_points']:.0%} | **{row['verdict']}** |"
         )
     return lines

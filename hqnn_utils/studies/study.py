@@ -1,0 +1,195 @@
+"""A table of settings in, one record a run out.
+
+Locally, in several processes, or on a cluster; the call stays the same. Runs that have a record
+are skipped. A run that fails, or whose process dies, is listed and stops no other. Records are
+kept the moment they arrive, so an interrupted study goes on where it stopped.
+``python -m hqnn_utils.studies`` is the same as a command.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from hqnn_utils.runtime import choose
+from hqnn_utils.studies.families import load_family, save_family
+from hqnn_utils.studies.records import Record, load_record, save_record
+from hqnn_utils.studies.run import load_data, with_data
+from hqnn_utils.studies.settings import Setting, StudyError, as_setting, with_defaults
+from hqnn_utils.studies.workers import Failure, Job, carry_out, need_cluster
+
+
+@dataclass
+class Study:
+    """What ``run_study`` returns.
+
+    Attributes
+    ----------
+    records : all records of the table, in its order.
+    failures : runs that gave none, with the error and where it arose.
+    skipped : how many had a record before.
+    seconds : spent.
+    """
+
+    records: list[Record]
+    failures: list[Failure]
+    skipped: int
+    seconds: float
+
+    def __repr__(self) -> str:
+        counts = (
+            f"{len(self.records)} records ({self.skipped} were there already), "
+            f"{len(self.failures)} failures, {self.seconds:.0f} s"
+        )
+        return "\n".join([counts, *[f"  FAILED {f.name}: {f.error}" for f in self.failures]])
+
+
+def run_study(
+    table: list[dict | Setting],
+    folder: str | os.PathLike,
+    *,
+    family: str | None = None,
+    data=None,
+    workers: int = 1,
+    backend: str | None = None,
+    threads: int | None = None,
+    checkpoints: bool = False,
+    progress: bool = True,
+) -> Study:
+    """Carry out every setting of ``table`` that has no record in ``folder`` yet.
+
+    Parameters
+    ----------
+    table : settings, or dicts of what differs from ``DEFAULTS``. ``grid`` makes tables.
+    family : ``None`` writes one file a run; a name writes all runs into ``folder/<name>.json``,
+        which is compact.
+    data : images for all runs instead of those that the settings name (a notebook passes what it
+        has loaded).
+    workers : processes on this machine; the cores are divided among them. 1 runs in this process.
+    backend : ``"dask"`` sends the runs to the cluster of the active ``dask.distributed.Client``
+        through joblib's Dask backend (``pip install "hqnn_utils[cluster]"``). The records are the
+        same as from a local run with as many threads.
+    threads : of torch within a run; by default cores divided by workers.
+    checkpoints : keep one file per run in ``folder/checkpoints`` after each epoch, so that even a
+        run cut short goes on.
+
+    Raises
+    ------
+    StudyError : an unknown key, two settings of one name, a record of other settings or other data,
+        no cluster. Nothing has been trained then.
+    """
+    choose("backend", backend, (None, "dask"))
+    began, store = time.perf_counter(), _Store(folder, family)
+    settings = [with_data(as_setting(row), data) for row in table]
+    todo = _pending(settings, store, data)
+    if backend == "dask":
+        need_cluster()
+    elif threads is None and workers > 1:
+        threads = max(1, (os.cpu_count() or 1) // workers)
+    jobs = [
+        Job(setting, data, threads, _checkpoint(folder, setting) if checkpoints else None)
+        for setting in todo
+    ]
+    failures = _collect(carry_out(jobs, workers, backend), store, len(jobs), progress)
+    return Study(
+        records=[store.kept[s.name] for s in settings if s.name in store.kept],
+        failures=failures,
+        skipped=len(settings) - len(todo),
+        seconds=time.perf_counter() - began,
+    )
+
+
+def _checkpoint(folder: str | os.PathLike, setting: Setting) -> Path:
+    return Path(folder) / "checkpoints" / f"{setting.name}.pt"
+
+
+def _collect(results, store: _Store, total: int, progress: bool) -> list[Failure]:
+    """Keep each record as it arrives; returns the failures."""
+    failures = []
+    hidden = not progress or total == 0
+    with tqdm(
+        total=total, desc="study", unit="run", disable=hidden, file=sys.stdout, ncols=110
+    ) as bar:
+        try:
+            for result in results:
+                if isinstance(result, Record):
+                    store.add(result)
+                    bar.set_postfix(auc=f"{result.scores['test']['auc']:.3f}")
+                else:
+                    failures.append(result)
+                    if progress:
+                        bar.write(f"FAILED {result.name}: {result.error}")
+                bar.update()
+        except KeyboardInterrupt:
+            bar.write(
+                "Interrupted; the records made so far are kept: run the same call again to go on."
+            )
+            raise
+    return failures
+
+
+class _Store:
+    """Records of a study: one file each in a folder, or one family file."""
+
+    def __init__(self, folder: str | os.PathLike, family: str | None):
+        self.folder = Path(folder)
+        self.path = None if family is None else self.folder / f"{family}.json"
+        self.kept: dict[str, Record] = {}
+        if self.path is not None and self.path.exists():
+            self.kept = {record.name: record for record in load_family(self.path)}
+
+    def get(self, name: str) -> Record | None:
+        file = self.folder / f"{name}.json"
+        if self.path is None and file.exists():
+            self.kept[name] = load_record(file)
+        return self.kept.get(name)
+
+    def add(self, record: Record) -> None:
+        self.kept[record.name] = Record.from_dict(record.plain())  # as it is read again
+        if self.path is None:
+            save_record(record, self.folder)
+        else:
+            save_family(list(self.kept.values()), self.path)
+
+
+def _pending(settings: list[Setting], store: _Store, data) -> list[Setting]:
+    """The runs without a record. What does not fit is an error before anything starts."""
+    seen, todo = set(), []
+    for setting in settings:
+        if setting.name in seen:
+            raise StudyError(
+                f"two settings have the record name {setting.name!r}: "
+                "give each a name of its own, or remove the repetition"
+            )
+        seen.add(setting.name)
+        kept = store.get(setting.name)
+        if kept is None:
+            todo.append(setting)
+        else:
+            _check_same_settings(setting, kept)
+            _check_same_data(kept, load_data(setting) if data is None else data)
+    return todo
+
+
+def _check_same_settings(setting: Setting, kept: Record) -> None:
+    wanted, there = setting.stored(), with_defaults(kept.settings)
+    changed = [f"{k}: {there[k]} there, {v} now" for k, v in wanted.items() if there[k] != v]
+    if changed:
+        raise StudyError(
+            f"record {kept.name!r} was made with other settings ({'; '.join(changed)}): "
+            "choose another name or folder, or delete it"
+        )
+
+
+def _check_same_data(kept: Record, data) -> None:
+    there = kept.data["digest"]
+    if there != data.digest:
+        raise StudyError(
+            f"record {kept.name!r} was made with other data ({kept.data['name']}, digest "
+            f"{there[:12]}...; now {data.digest[:12]}...): choose another folder, or delete it"
+        )

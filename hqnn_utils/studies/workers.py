@@ -1,0 +1,128 @@
+"""Runs in this process, in several, or on a cluster: results as they arrive, in any order."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import joblib
+import torch
+
+from hqnn_utils.studies.records import Record
+from hqnn_utils.studies.run import run_setting
+from hqnn_utils.studies.settings import Setting, StudyError
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run that has to be carried out; it travels to a worker process.
+
+    ``threads`` are torch's within the run (``None`` leaves them), ``checkpoint`` is the file from
+    which the run can go on, removed when it is done.
+    """
+
+    setting: Setting
+    data: object
+    threads: int | None
+    checkpoint: Path | None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A run that gave no record: its name, the error in words, and the place where it arose."""
+
+    name: str
+    error: str
+    where: str
+
+
+def run_job(job: Job) -> Record | Failure:
+    """``run_setting`` in whatever process: an error becomes an entry in the list of failures."""
+    before = torch.get_num_threads()
+    try:
+        if job.threads is not None:
+            torch.set_num_threads(job.threads)
+        record = run_setting(job.setting, job.data, job.checkpoint)
+        if job.checkpoint is not None:
+            job.checkpoint.unlink(missing_ok=True)
+        return record
+    except Exception as error:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        return Failure(
+            job.setting.name,
+            f"{type(error).__name__}: {error}",
+            f"{Path(last.filename).name}:{last.lineno}",
+        )
+    finally:
+        torch.set_num_threads(before)
+
+
+def need_cluster() -> None:
+    """StudyError where no ``dask.distributed`` client is active; the message gives the remedy."""
+    try:
+        from dask.distributed import get_client
+
+        get_client()
+    except ImportError:
+        raise StudyError(
+            'backend="dask" needs dask.distributed: pip install "hqnn_utils[cluster]"'
+        ) from None
+    except ValueError:
+        raise StudyError(
+            'backend="dask" finds no cluster: make a dask.distributed.Client first, '
+            'e.g. Client("scheduler-address:8786")'
+        ) from None
+
+
+def carry_out(jobs: list[Job], workers: int, backend: str | None) -> Iterator[Record | Failure]:
+    """Results as they arrive.
+
+    When a worker process dies, joblib gives the whole batch up. The runs that were under way are
+    then tried one by one, each in a process of its own, so that only the one that kills its
+    process is listed as failed.
+    """
+    left = {job.setting.name: job for job in jobs}
+    while left:
+        try:
+            for result in _batch(list(left.values()), workers, backend):
+                del left[result.name]
+                yield result
+        except Exception:  # loky and dask have no common class for a worker that died
+            for name in list(left)[: max(2, 2 * workers)]:
+                yield _alone(left.pop(name), backend)
+
+
+def _batch(jobs: list[Job], workers: int, backend: str | None) -> Iterator[Record | Failure]:
+    if backend is None and workers <= 1:
+        yield from map(run_job, jobs)
+        return
+    with _parallel(backend, workers):
+        run = joblib.Parallel(
+            return_as="generator_unordered",
+            pre_dispatch="all" if backend == "dask" else "2*n_jobs",
+            batch_size=1,
+        )
+        yield from run(joblib.delayed(run_job)(job) for job in jobs)
+
+
+def _alone(job: Job, backend: str | None) -> Record | Failure:
+    """One job in a process that may die."""
+    try:
+        with _parallel(backend, workers=2):
+            (result,) = joblib.Parallel(batch_size=1)([joblib.delayed(run_job)(job)])
+            return result
+    except Exception as error:
+        first = (str(error).splitlines() or [""])[0][:200]
+        reason = (
+            "its worker process died, out of memory or killed from outside "
+            f"({type(error).__name__}: {first})"
+        )
+        return Failure(job.setting.name, reason, "worker")
+
+
+def _parallel(backend: str | None, workers: int) -> joblib.parallel_config:
+    if backend == "dask":
+        return joblib.parallel_config(backend="dask")
+    return joblib.parallel_config(backend="loky", n_jobs=workers)

@@ -1,0 +1,62 @@
+"""What one training run is told: a small dataclass, checked when it is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hqnn_utils.runtime import choose
+from hqnn_utils.training.augment import AUGMENTATIONS
+
+BALANCE = ("loss", "sampler")
+
+
+class TrainingError(RuntimeError):
+    """Training that cannot start or go on; the message says at which step, and what is kept."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """How a model is trained.
+
+    Attributes
+    ----------
+    epochs : upper bound; early stopping may end sooner.
+    lr : one learning rate, or one for each part of the model:
+        ``{"backbone": 1e-4, "circuit": 1e-2, "head": 1e-3}``, see ``models.parameter_groups``.
+        A part that the model lacks may be named; a part that it has may not be missing.
+    batch_size : images a step, at least 2 (batch norm).
+    weight_decay : of AdamW.
+    patience : stop after this many epochs without a better validation AUC; ``None`` never does.
+    balance : ``"loss"`` weights the classes in the loss, ``"sampler"`` draws them equally often,
+        ``None`` neither.
+    augment : a name in ``AUGMENTATIONS`` (training batches only) or ``None``.
+    warmup : for this many epochs the backbone stands still (weights and batch-norm statistics)
+        and only the head learns.
+    seed : of the order of the images, the augmentation and dropout.
+
+    Raises
+    ------
+    ValueError : an unknown ``balance`` or ``augment``; the message names the known ones.
+    TrainingError : ``epochs`` below 1 or ``batch_size`` below 2.
+    """
+
+    epochs: int = 40
+    lr: float | dict[str, float] = 2e-3
+    batch_size: int = 32
+    weight_decay: float = 1e-4
+    patience: int | None = 15
+    balance: str | None = None
+    augment: str | None = "flip"
+    warmup: int = 0
+    seed: int = 0
+
+    def __post_init__(self):
+        if self.balance is not None:
+            choose("balance", self.balance, BALANCE)
+        if self.augment is not None:
+            choose("augmentation", self.augment, AUGMENTATIONS)
+        if self.epochs < 1 or self.batch_size < 2:
+            raise TrainingError(
+                "need epochs >= 1 and batch_size >= 2 (batch norm), "
+                f"got {self.epochs} and {self.batch_size}"
+            )
