@@ -150,21 +150,3 @@ def test_ci_calls_the_readmes_command():
     assert "make test" in readme
     workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())
     assert {"make run", "make test"} <= {s.get("run") for s in workflow["jobs"]["course"]["steps"]}
-
-
-def test_the_plan_and_the_judge_hold_the_same_hypotheses():
-    """What was written down before the runs is what is judged after them."""
-    from hqnn_utils.studies.verdicts import HYPOTHESES, MARGIN
-
-    plan = (ROOT / "notebooks" / "results" / "plan.md").read_text()
-    rows = re.findall(r"^\| (H\d) \| (.+?) \| (.+?) \| (.+?) \|$", plan, re.M)
-    words = {
-        "dressed, entangler=none": "`dressed`, entanglers removed",
-        "dressed, reupload=True": "`dressed`, re-uploading",
-        "dressed, n_layers=6": "`dressed`, 6 layers",
-        "dressed, n_layers=1": "`dressed`, 1 layer",
-    }
-    assert rows == [
-        (h.name, words.get(h.a, f"`{h.a}`"), words.get(h.b, f"`{h.b}`"), h.asks) for h in HYPOTHESES
-    ]
-    assert f"±{MARGIN}" in plan

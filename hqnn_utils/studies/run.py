@@ -93,6 +93,12 @@ def _prepare(setting: Setting, data) -> _Prepared:
     return _Prepared(data, model.head, x, mirrored)
 
 
+def limited_rows(data, setting: Setting) -> np.ndarray:
+    """Which examples the run learns from, (N,) bool: the training part, or ``max_train`` of it."""
+    limited = data.limit_train(setting.max_train, setting.seed)
+    return np.isin(data.ids, limited.ids[limited.split == "train"])
+
+
 def run_setting(
     row: dict | Setting,
     data=None,
@@ -111,8 +117,7 @@ def run_setting(
     split = apply_protocol(whole, **setting.protocol)
     if setting.labels == "shuffled":
         split = shuffle_labels(split, setting.seed)
-    limited = split.limit_train(setting.max_train, setting.seed)
-    kept = np.isin(split.ids, limited.ids[limited.split == "train"])
+    kept = limited_rows(split, setting)
 
     started, began = time.process_time(), time.perf_counter()
     run = _prepare(setting, split)

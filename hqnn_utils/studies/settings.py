@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import Field, asdict, dataclass, field, fields
 from pathlib import Path
 
 from hqnn_utils.data.splits.protocols import check_protocol
@@ -12,7 +12,6 @@ from hqnn_utils.quantum.circuits import CircuitSpec
 from hqnn_utils.runtime import choose
 from hqnn_utils.studies.records import plain
 from hqnn_utils.training import TrainConfig, TrainingError
-
 
 DATASETS = ("breastmnist",)  # TODO the registry of the data room
 
@@ -103,8 +102,12 @@ class Setting(TrainConfig):
         return plain(content)
 
 
+def _default(of: Field):
+    return of.default_factory() if callable(of.default_factory) else of.default
+
+
 # Every key of a setting with its default.
-DEFAULTS = {k: v for k, v in asdict(Setting()).items() if k != "name"}
+DEFAULTS = {f.name: _default(f) for f in fields(Setting) if f.name != "name"}
 
 
 def with_defaults(stored: dict) -> dict:
@@ -176,16 +179,10 @@ def _made_name(setting: Setting) -> str:
     parts += [
         _name_of_value(key, getattr(setting, key))
         for key in _IN_A_NAME
-        if getattr(setting, key) != _default(key)
+        if getattr(setting, key) != DEFAULTS[key]
     ]
     text = "-".join([*parts, f"s{setting.seed}"])
     return "".join(c if c.isalnum() or c in "-_." else "_" for c in text)
-
-
-def _default(key: str):
-    """Default of a field; asked for by ``Setting`` itself, so ``DEFAULTS`` may not exist yet."""
-    (found,) = (f for f in fields(Setting) if f.name == key)
-    return found.default_factory() if callable(found.default_factory) else found.default
 
 
 def _name_of_value(key: str, value) -> str:

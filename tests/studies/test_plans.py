@@ -3,62 +3,124 @@
 import json
 
 import pytest
+from study_toys import QUICK
 
-from hqnn_utils.studies import plans, tables, verdicts
+from hqnn_utils.studies import StudyError, as_setting, load_plan, plans, tables, verdicts
+from hqnn_utils.studies.__main__ import main
 from hqnn_utils.studies.families import load_family
-from hqnn_utils.studies.settings import complete
-
-QUICK = dict(epochs=1, max_train=32, source="phantom", size=16)
 
 
-@pytest.mark.parametrize("name", list(plans.PLANS))
+@pytest.mark.parametrize("name", plans.known_plans())
 def test_tables_are_complete_and_paired(name):
     """Every setting is valid, no two share a name, and each condition has the same seeds."""
-    table = [complete(s) for s in plans.PLANS[name]()]
-    assert len({s["name"] for s in table}) == len(table)
+    table = [as_setting(row) for row in load_plan(name)]
+    assert len({s.name for s in table}) == len(table)
     seeds = {}
     for s in table:
-        condition = json.dumps(
-            {k: v for k, v in s.items() if k not in ("name", "seed", "protocol")}
-            | {"kind": s["protocol"]["kind"]},
-            sort_keys=True,
-        )
-        seeds.setdefault(
-            condition + str(s["protocol"].get("fold", "")) + str(s["protocol"].get("by_original")),
-            [],
-        ).append(s["seed"])
+        place = (tables.condition(s.stored()), s.protocol.get("fold"))
+        seeds.setdefault(place, []).append(s.seed)
     assert all(v == list(range(v[0], v[0] + len(v))) and len(v) >= 3 for v in seeds.values())
+    assert [s.seed for s in table] == sorted(s.seed for s in table), "all of seed 0 first"
 
 
-def test_the_ablations_are_as_many_as_promised():
-    assert len(plans.ablations_28px()) >= 200
-    assert len({complete(s)["name"].rsplit("-s", 1)[0] for s in plans.ablations_28px()}) >= 20
+def test_what_was_planned():
+    sizes = {name: len(load_plan(name)) for name in plans.known_plans()}
+    assert sizes == dict(
+        ablations_28px=320,
+        baselines=16,
+        cross_validation_28px=80,
+        heads_28px=60,
+        large_64px=27,
+        leakage_28px=80,
+        reach_28px=30,
+        replication_28px=120,
+        search_28px=20,
+    )
 
 
 def test_the_replication_is_the_same_with_other_seeds():
-    """Each condition of a hypothesis, as it was measured first, with seeds that were not used before."""
-    first = [complete(s) for s in plans.heads_28px() + plans.ablations_28px()]
-    again = [complete(s) for s in plans.replication_28px()]
-    without = lambda s: {k: v for k, v in s.items() if k not in ("seed", "name")}
-    assert all(without(s) in [without(f) for f in first] for s in again)
-    assert not {s["seed"] for s in again} & {s["seed"] for s in first}
-    needed = {name for h in verdicts.HYPOTHESES for name in (h.a, h.b)}
-    assert {tables.label({"settings": s}) for s in again} == needed
+    """Each condition of a hypothesis, as it was measured first, with seeds not used before."""
+    first = [as_setting(row) for row in load_plan("heads_28px") + load_plan("ablations_28px")]
+    again = [as_setting(row) for row in load_plan("replication_28px")]
+    assert not {s.seed for s in again} & {s.seed for s in first}
+    there = {tables.condition(s.stored()) for s in first}
+    replicated = {tables.condition(s.stored()) for s in again}
+    assert replicated <= there
+    needed = {tables.condition(side) for h in verdicts.HYPOTHESES for side in (h.a, h.b)}
+    assert replicated == needed
+
+
+def test_tables_of_your_own(tmp_path):
+    path = tmp_path / "mine.json"
+    cases = [
+        ([dict(seed=1), dict(head="mlp")], [dict(head="mlp"), dict(seed=1)]),
+        (dict(head=["a", "b"]), [dict(head="a"), dict(head="b")]),
+        (
+            dict(about="x", grids=[dict(seed=[0, 1]), dict(seed=0, head="b")]),
+            [dict(seed=0), dict(seed=0, head="b"), dict(seed=1)],
+        ),
+    ]
+    for content, rows in cases:
+        path.write_text(json.dumps(content))
+        assert plans.read_table(path) == rows
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", r"table .*bad.json cannot be read \(.+\)$"),
+        ("3", r"table .*bad.json holds neither a list of settings nor grids of them$"),
+        ("[3]", "holds neither"),
+    ],
+)
+def test_bad_tables_are_named(tmp_path, content, message):
+    path = tmp_path / "bad.json"
+    path.write_text(content)
+    with pytest.raises(StudyError, match=message):
+        plans.read_table(path)
+    with pytest.raises(StudyError, match=r"none\.json cannot be read"):
+        plans.read_table(tmp_path / "none.json")
+
+
+def test_unknown_plans_are_named():
+    with pytest.raises(ValueError, match=r"^unknown plan 'nothing'; known: ablations_28px, "):
+        load_plan("nothing")
+    with pytest.raises(ValueError, match="unknown plan 'hypotheses'"):
+        load_plan("hypotheses")
 
 
 def test_the_command_line(tmp_path, capsys, monkeypatch):
     table = tmp_path / "two.json"
     table.write_text(json.dumps({**QUICK, "head": ["linear", "matched"]}))
-    plans.main([str(table), "--folder", str(tmp_path / "out")])
+    main([str(table), "--folder", str(tmp_path / "out"), "--threads", "1"])
     assert "2 records" in capsys.readouterr().out
     assert len(load_family(tmp_path / "out" / "two.json")) == 2
     monkeypatch.setenv("HQNN_RESULTS", str(tmp_path / "mine"))
-    plans.main([str(table)])
-    assert (tmp_path / "mine" / "plans" / "two.json").exists(), (
-        "the course's own records change with --store only"
-    )
+    main([str(table), "--checkpoints"])
+    assert (tmp_path / "mine" / "plans" / "two.json").exists(), "--store is for maintainers only"
     table.write_text(json.dumps([{**QUICK, "lr": 1e9, "epochs": 3}]))
-    with pytest.raises(SystemExit):
-        plans.main([str(table), "--folder", str(tmp_path / "bad")])
-    with pytest.raises(ValueError, match="unknown plan 'nothing'; known: baselines"):
-        plans.main(["nothing"])
+    with pytest.raises(SystemExit) as caught:
+        main([str(table), "--folder", str(tmp_path / "bad")])
+    assert caught.value.code == 1
+
+
+def test_the_command_line_passes_its_options_on(tmp_path, monkeypatch):
+    from hqnn_utils.studies import __main__ as command
+
+    seen = []
+    monkeypatch.setattr(
+        command,
+        "run_study",
+        lambda table, folder, **o: (seen.append((table, folder, o)), command.Nothing)[1],
+        raising=True,
+    )
+    monkeypatch.setattr(command, "Nothing", type("Nothing", (), {"failures": []}), raising=False)
+    monkeypatch.setattr(command, "measured_dir", lambda: tmp_path / "shipped")
+    main(["heads_28px", "--store", "--workers", "3", "--threads", "2"])
+    (table, folder, options) = seen[0]
+    assert table == load_plan("heads_28px")
+    assert folder == tmp_path / "shipped"
+    assert options == dict(family="heads_28px", workers=3, threads=2, checkpoints=False)
+    main(["heads_28px", "--folder", "x", "--checkpoints"])
+    assert str(seen[1][1]) == "x"
+    assert seen[1][2] == dict(family="heads_28px", workers=1, threads=None, checkpoints=True)

@@ -1,11 +1,13 @@
+"""A record goes to JSON and comes back; what is damaged or foreign is named."""
+
 import json
 import os
 
 import numpy as np
 import pytest
 
-from hqnn_utils.studies import records
-from hqnn_utils.studies.families import load_all
+from hqnn_utils.studies import load_all, records
+from hqnn_utils.studies.records import Record, RecordError, plain, save_record
 
 
 def example(**changes):
@@ -20,37 +22,71 @@ def example(**changes):
         timing={"seconds": 1.0},
         provenance={"torch": "2"},
     )
-    return records.make_record("run-1", **{**base, **changes})
+    return Record("run-1", **{**base, **changes})
 
 
 def test_round_trip(tmp_path):
-    path = records.save_record(example(), tmp_path / "new" / "folder")
+    path = save_record(example(), tmp_path / "new" / "folder")
     assert path.name == "run-1.json"
     found = records.load_record(path)
-    assert found["predictions"]["test"] == {
+    assert found.predictions["test"] == {
         "ids": ["test/0"],
         "labels": [1],
         "probabilities": [0.1234568],
     }
-    assert found["scores"]["test"]["auc"] is None, "JSON has no NaN"
-    assert found["schema"] == records.SCHEMA
+    assert found.scores["test"]["auc"] is None, "JSON has no NaN"
+    assert found.schema == records.SCHEMA == 1
+    assert found.history == [{"epoch": 1}]
+    assert found.timing == {"seconds": 1.0}
+    assert found.provenance == {"torch": "2"}
     assert load_all(path.parent) == [found]
-    assert [p.name for p in path.parent.iterdir()] == ["run-1.json"], (
-        "no temporary file stays behind"
-    )
+    assert [p.name for p in path.parent.iterdir()] == ["run-1.json"], "no temporary file stays"
+    assert save_record(found, tmp_path / "again").read_text() == path.read_text()
+
+
+def test_parts_may_be_left_out(tmp_path):
+    short = Record("a", settings={}, data={}, scores={}, predictions={})
+    found = records.load_record(save_record(short, tmp_path))
+    assert (found.history, found.timing, found.provenance) == ([], {}, {})
+    content = found.plain()
+    for part in ("history", "timing", "provenance"):
+        del content[part]
+    assert Record.from_dict(content) == found
+
+
+def test_the_file_is_short_and_sorted(tmp_path):
+    text = save_record(example(), tmp_path).read_text(encoding="utf-8")
+    assert text.endswith("}\n")
+    assert '"probabilities": [ 0.1234568 ]' in text, "a list on one line"
+    keys = list(json.loads(text))
+    assert keys == sorted(keys)
+    assert oct((tmp_path / "run-1.json").stat().st_mode)[-3:] == "644"
 
 
 def test_fingerprint_ignores_time_and_machine_only():
-    one = records.fingerprint(example())
-    assert one == records.fingerprint(example(timing={"seconds": 9.0}, provenance={"torch": "3"}))
-    assert one != records.fingerprint(example(settings={"seed": 1}))
-    assert one != records.fingerprint(
-        example(predictions={"test": {"ids": ["test/0"], "labels": [1], "probabilities": [0.2]}})
-    )
+    one = example().fingerprint()
+    assert one == example(timing={"seconds": 9.0}, provenance={"torch": "3"}).fingerprint()
+    changes = [
+        dict(settings={"seed": 1}),
+        dict(data={"digest": "y"}),
+        dict(scores={}),
+        dict(history=[]),
+        dict(predictions={}),
+    ]
+    assert len({one, *[example(**c).fingerprint() for c in changes]}) == 6
+
+
+def test_plain_values():
+    torch_like = np.array([[1, 2]], np.int64)
+    assert plain((torch_like, np.float32(0.1), np.bool_(True))) == [[[1, 2]], 0.1, True]
+    assert plain({1: None, "a": (1.23456789, "x")}) == {"1": None, "a": [1.234568, "x"]}
+    assert plain([float("nan"), float("inf"), -float("inf")]) == [None, None, None]
+    with pytest.raises(RecordError, match=r"^a record cannot hold a set: \{1\}$"):
+        plain({"a": {1}})
 
 
 def test_writing_is_atomic(tmp_path, monkeypatch):
-    path = records.save_record(example(), tmp_path)
+    path = save_record(example(), tmp_path)
     before = path.read_text()
 
     def fail(*args):
@@ -58,40 +94,74 @@ def test_writing_is_atomic(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "replace", fail)
     with pytest.raises(OSError, match="disk full"):
-        records.save_record(example(settings={"seed": 5}), tmp_path)
+        save_record(example(settings={"seed": 5}), tmp_path)
     assert path.read_text() == before
     assert len(list(tmp_path.iterdir())) == 1
 
 
+def test_what_json_cannot_hold_leaves_no_file(tmp_path):
+    with pytest.raises(RecordError, match="cannot hold a set"):
+        save_record(example(settings={"seed": {1}}), tmp_path / "none")
+
+
 @pytest.mark.parametrize(
-    "content, message",
+    ("content", "message"),
     [
-        ('{"schema": 1, "name"', "is damaged"),
-        ("[1, 2]", "not a record"),
+        ('{"schema": 1, "name"', r"record .*bad.json is damaged \(.*\): delete it and run its"),
+        ("[1, 2]", r"bad.json is JSON but not a record \(no 'schema'\): delete it or move it"),
         ('{"a": 1}', "not a record"),
-        (json.dumps({"schema": records.SCHEMA + 1}), "update hqnn_utils"),
-        (json.dumps({"schema": 1, "name": "x"}), "lacks"),
+        ('{"schema": "1"}', "has schema 1, this hqnn_utils reads up to 1: update hqnn_utils"),
+        (json.dumps({"schema": 2}), "bad.json has schema 2, this .* update hqnn_utils"),
+        (
+            json.dumps({"schema": 1, "name": "x"}),
+            r"bad.json is damaged \(lacks \['data', 'predictions', 'scores', 'settings'\]\)",
+        ),
     ],
 )
 def test_bad_files_are_clear(tmp_path, content, message):
     path = tmp_path / "bad.json"
     path.write_text(content)
-    with pytest.raises(records.RecordError, match=message) as caught:
+    with pytest.raises(RecordError, match=message):
         records.load_record(path)
-    assert "bad.json" in str(caught.value)
+
+
+def test_a_record_of_another_form_is_damaged(tmp_path):
+    path = save_record(example(), tmp_path)
+    content = json.loads(path.read_text())
+    for change in ({"extra": 1}, {"predictions": {"test": {"ids": []}}}, {"predictions": []}):
+        path.write_text(json.dumps(content | change))
+        with pytest.raises(RecordError, match=r"is damaged \(is no record"):
+            records.load_record(path)
+
+
+def test_bytes_that_are_no_text(tmp_path):
+    (tmp_path / "bad.json").write_bytes(b"\xff\xfe")
+    with pytest.raises(RecordError, match="is damaged"):
+        records.load_record(tmp_path / "bad.json")
 
 
 def test_missing_file_is_clear(tmp_path):
-    with pytest.raises(records.RecordError, match="no record at .*none.json"):
+    with pytest.raises(
+        RecordError,
+        match=r"^no record at .*none.json: run the notebook that makes it, or check the name$",
+    ):
         records.load_record(tmp_path / "none.json")
 
 
-def test_bad_records_are_refused(tmp_path):
-    with pytest.raises(records.RecordError, match="differ in length"):
-        example(predictions={"test": {"ids": ["a"], "labels": [1, 0], "probabilities": [0.5, 0.5]}})
-    with pytest.raises(records.RecordError, match="record name"):
-        records.make_record("a/b", settings={}, data={}, scores={}, predictions={})
-    with pytest.raises(records.RecordError, match="cannot hold a set"):
-        records.save_record(example(settings={"seed": {1}}), tmp_path)
-    with pytest.raises(records.RecordError, match="lacks"):
-        records.save_record({"name": "x"}, tmp_path)
+@pytest.mark.parametrize("name", ["a/b", "", "a b", "ä ö"])
+def test_names(name):
+    with pytest.raises(
+        RecordError,
+        match=r"^record name .* may hold letters, digits, '-', '_' and '\.' only$",
+    ):
+        Record(name, settings={}, data={}, scores={}, predictions={})
+
+
+def test_lists_of_unequal_length_are_refused():
+    bad = {"test": {"ids": ["a"], "labels": [1, 0], "probabilities": [0.5, 0.5]}}
+    with pytest.raises(
+        RecordError,
+        match=r"^record 'run-1': predictions of 'test' differ in length: "
+        r"\{'ids': 1, 'labels': 2, 'probabilities': 2\}$",
+    ):
+        example(predictions=bad)

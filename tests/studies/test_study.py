@@ -1,27 +1,24 @@
-"""Skip, continue, list what failed, and the same records from one process, from two, and from a cluster."""
+"""Skip, continue, list what failed, refuse what does not fit."""
 
 import json
-import os
-import signal
+from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
+from study_toys import QUICK, TABLE, phantom, prints
 
-from hqnn_utils.data.images import load_breastmnist
-from hqnn_utils.evaluation.metrics import scores
-from hqnn_utils.studies import run as study
-from hqnn_utils.studies.families import load_all
-from hqnn_utils.studies.records import RecordError, fingerprint
-from hqnn_utils.studies.run import run_study
-from hqnn_utils.studies.settings import DEFAULTS, StudyError, complete, grid
-
-QUICK = dict(epochs=1, max_train=32, source="phantom", size=16)
-TABLE = grid(head=["linear", "dressed"], seed=range(2), **QUICK)
-
-
-def prints(done):
-    return [fingerprint(r) for r in done.records]
+from hqnn_utils.studies import (
+    Record,
+    StudyError,
+    as_setting,
+    grid,
+    load_all,
+    run_study,
+    study,
+    workers,
+)
+from hqnn_utils.studies import run as run_module
+from hqnn_utils.studies.records import RecordError, save_record
 
 
 @pytest.fixture(scope="module")
@@ -30,34 +27,18 @@ def local(tmp_path_factory):
     return folder, run_study(TABLE, folder, threads=1, progress=False)
 
 
-def test_grid_and_names():
-    assert [(s["head"], s["seed"]) for s in TABLE] == [
-        ("linear", 0),
-        ("linear", 1),
-        ("dressed", 0),
-        ("dressed", 1),
-    ]
-    assert complete({})["name"] == "small_cnn-28px-linear-s0"
-    assert {**complete({})} == {
-        **DEFAULTS,
-        "name": "small_cnn-28px-linear-s0",
-    }
-    name = complete(
-        dict(head="dressed", spec=dict(n_qubits=6), protocol=dict(kind="grouped", seed=3), seed=2)
-    )["name"]
-    assert name == "small_cnn-28px-dressed-grouped-seed3-n_qubits6-s2"
-
-
 def test_a_study_makes_records_and_then_skips_them(local):
     folder, done = local
-    assert len(done.records) == 4
+    assert [r.name for r in done.records] == [as_setting(row).name for row in TABLE]
     assert not done.failures
     assert done.skipped == 0
-    assert "4 records (0 were there already), 0 failures" in repr(done)
+    assert done.seconds > 0
+    assert repr(done).startswith("4 records (0 were there already), 0 failures, ")
+    assert repr(done).endswith(" s")
     first = done.records[2]
-    assert first["settings"]["head"] == "dressed"
-    assert first["scores"]["fit"]["n_train"] == 32
-    assert len(first["predictions"]["test"]["ids"]) == 156
+    assert first.settings["head"] == "dressed"
+    assert first.scores["fit"]["n_train"] == 32
+    assert len(first.predictions["test"]["ids"]) == 156
     before = {p: p.stat().st_mtime_ns for p in folder.iterdir()}
     again = run_study(TABLE, folder, threads=1, progress=False)
     assert again.skipped == 4
@@ -65,94 +46,83 @@ def test_a_study_makes_records_and_then_skips_them(local):
     assert before == {p: p.stat().st_mtime_ns for p in folder.iterdir()}
 
 
-def test_two_processes_give_the_same_records(local, tmp_path):
-    done = run_study(TABLE, tmp_path, workers=2, threads=1, progress=False)
-    assert not done.failures
-    assert prints(done) == prints(local[1])
+def test_settings_and_dicts_are_the_same(local):
+    folder, done = local
+    again = run_study([as_setting(row) for row in TABLE], folder, progress=False)
+    assert again.skipped == 4
+    assert prints(again) == prints(done)
 
 
-def test_a_cluster_gives_the_same_records(local, tmp_path):
-    """A real scheduler and two real worker processes, through joblib's Dask backend."""
-    distributed = pytest.importorskip(
-        "dask.distributed", reason='needs pip install "hqnn_utils[cluster]"'
-    )
-    with (
-        distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
-        ) as cluster,
-        distributed.Client(cluster),
-    ):
-        pids = set(distributed.get_client().run(os.getpid).values())
-        done = run_study(TABLE, tmp_path, backend="dask", threads=1, progress=False)
-        assert not done.failures
-        assert prints(done) == prints(local[1])
-        assert len(pids) == 2
-        assert os.getpid() not in pids
+def test_records_are_returned_as_they_are_read(local):
+    folder, done = local
+    assert sorted(done.records, key=lambda r: r.name) == load_all(folder)
 
 
-def test_no_cluster_is_clear(tmp_path):
-    pytest.importorskip("dask.distributed", reason='needs pip install "hqnn_utils[cluster]"')
-    with pytest.raises(StudyError, match="finds no cluster: make a dask.distributed.Client first"):
-        run_study(TABLE, tmp_path, backend="dask", progress=False)
+def test_a_family_is_one_file(tmp_path, local):
+    done = run_study(TABLE[:2], tmp_path, threads=1, progress=False, family="heads")
+    assert [p.name for p in tmp_path.iterdir()] == ["heads.json"]
+    assert prints(done) == prints(local[1])[:2]
+    more = run_study(TABLE[1:3], tmp_path, threads=1, progress=False, family="heads")
+    assert more.skipped == 1
+    assert [r.name for r in load_all(tmp_path)] == [as_setting(r).name for r in TABLE[:3]]
 
 
-def test_a_failed_run_is_listed_and_stops_no_other(tmp_path):
+def test_progress(tmp_path, capsys):
+    run_study(TABLE[:1], tmp_path, threads=1)
+    shown = capsys.readouterr().out
+    assert "study" in shown
+    assert "auc=" in shown
+    assert "1/1" in shown
+    run_study(TABLE[:1], tmp_path, threads=1)
+    assert capsys.readouterr().out == "", "nothing to do, nothing to show"
+    run_study(TABLE[1:2], tmp_path, threads=1, progress=False)
+    assert capsys.readouterr().out == ""
+
+
+def test_a_failed_run_is_listed_and_stops_no_other(tmp_path, capsys):
     bad = dict(QUICK, head="linear", seed=0, lr=1e9, epochs=3, name="explodes")
-    done = run_study([bad, *TABLE[:1]], tmp_path, threads=1, progress=False)
-    assert [r["name"] for r in done.records] == [complete(TABLE[0])["name"]]
-    assert [f["name"] for f in done.failures] == ["explodes"]
-    assert "TrainingError" in done.failures[0]["error"]
-    assert "FAILED explodes" in repr(done)
-    assert done.failures[0]["where"].startswith("loop.py:")
+    done = run_study([bad, *TABLE[:1]], tmp_path, threads=1)
+    assert [r.name for r in done.records] == [as_setting(TABLE[0]).name]
+    (failure,) = done.failures
+    assert failure.name == "explodes"
+    assert failure.error.startswith("TrainingError: ")
+    assert failure.where.startswith("loop.py:")
+    assert f"\n  FAILED explodes: {failure.error}" in repr(done)
+    assert f"FAILED explodes: {failure.error}" in capsys.readouterr().out
     assert not (tmp_path / "explodes.json").exists(), "it is tried again next time"
-
-
-def _deadly(full, data, threads, checkpoint, progress):
-    if full["name"] == "deadly":
-        os.kill(os.getpid(), signal.SIGKILL)
-    return _original(full, data, threads, checkpoint, progress)
-
-
-_original = study._task
-
-
-def test_a_worker_that_dies_takes_one_run_with_it(tmp_path, monkeypatch, local):
-    monkeypatch.setattr(study, "_task", _deadly)
-    table = [*TABLE[:2], dict(QUICK, name="deadly"), *TABLE[2:]]
-    done = run_study(table, tmp_path, workers=2, threads=1, progress=False)
-    assert [f["name"] for f in done.failures] == ["deadly"]
-    assert "its worker process died" in done.failures[0]["error"]
-    assert prints(done) == prints(local[1])
+    run_study([bad], tmp_path, threads=1, progress=False)
+    assert capsys.readouterr().out == ""
 
 
 def test_interrupt_keeps_what_is_there_and_goes_on(tmp_path, monkeypatch, capsys, local):
-    calls = []
+    calls, original = [], workers.run_job
 
-    def stops(*arguments):
+    def stops(job):
         calls.append(1)
         if len(calls) == 3:
             raise KeyboardInterrupt
-        return _original(*arguments)
+        return original(job)
 
-    monkeypatch.setattr(study, "_task", stops)
+    monkeypatch.setattr(workers, "run_job", stops)
     with pytest.raises(KeyboardInterrupt):
         run_study(TABLE, tmp_path, threads=1, family="heads")
-    assert "run the same call again to go on" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert (
+        "Interrupted; the records made so far are kept: run the same call again to go on." in shown
+    )
     monkeypatch.undo()
     done = run_study(TABLE, tmp_path, threads=1, family="heads", progress=False)
     assert done.skipped == 2
-    assert [p.name for p in tmp_path.iterdir()] == ["heads.json"]
-    assert [r["scores"] for r in done.records] == json.loads(
-        json.dumps([r["scores"] for r in done.records])
-    )
     assert prints(done) == prints(local[1])
 
 
 def test_a_run_cut_short_goes_on_from_its_checkpoint(tmp_path, monkeypatch):
-    """The first call dies in epoch 2, the second ends with the record of an uninterrupted run."""
+    """The first call dies in epoch 2, the second ends with the record of an unbroken run."""
+    from hqnn_utils.training import loop
+
     table = [dict(QUICK, epochs=3)]
     whole = run_study(table, tmp_path / "a", threads=1, progress=False)
-    saves, original = [], study.fit.__globals__["_save"]
+    saves, original = [], loop.save_checkpoint
 
     def dies(*arguments):
         original(*arguments)
@@ -160,152 +130,131 @@ def test_a_run_cut_short_goes_on_from_its_checkpoint(tmp_path, monkeypatch):
         if len(saves) == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setitem(study.fit.__globals__, "_save", dies)
+    monkeypatch.setattr(loop, "save_checkpoint", dies)
     with pytest.raises(KeyboardInterrupt):
         run_study(table, tmp_path / "b", threads=1, checkpoints=True, progress=False)
-    monkeypatch.undo()
+    kept = tmp_path / "b" / "checkpoints"
+    assert [p.name for p in kept.iterdir()] == [f"{as_setting(table[0]).name}.pt"]
     seen = []
-    monkeypatch.setitem(study.fit.__globals__, "_save", lambda *a: (seen.append(1), original(*a)))
+    monkeypatch.setattr(loop, "save_checkpoint", lambda *a: (seen.append(1), original(*a)))
     resumed = run_study(table, tmp_path / "b", threads=1, checkpoints=True, progress=False)
     assert len(seen) == 1
     assert prints(resumed) == prints(whole)
-    assert not list((tmp_path / "b" / "checkpoints").iterdir())
+    assert not list(kept.iterdir()), "a finished run needs no checkpoint"
+    assert not (tmp_path / "a" / "checkpoints").exists(), "none are kept unless asked for"
 
 
-def test_frozen_backbone_trains_a_head_on_cached_features(tmp_path, monkeypatch):
-    monkeypatch.setenv("HQNN_CACHE", str(tmp_path / "cache"))
-    table = grid(
-        fine_tune="frozen",
-        augment=None,
-        head=["linear", "dressed"],
-        seed=0,
-        **{**QUICK, "epochs": 3},
-    )
-    done = run_study(table, tmp_path / "out", progress=False)
-    assert not done.failures and len(list((tmp_path / "cache").iterdir())) == 1, (
-        "one backbone, run once for both heads"
-    )
-    assert done.records[0]["scores"]["fit"]["parameters"] == 2 * 64 + 2
-    refused = run_study(
-        [{**table[0], "augment": "flip", "name": "x"}], tmp_path / "out", progress=False
-    )
-    assert "set augment=None" in refused.failures[0]["error"]
-
-
-def test_test_flips_average_two_views(tmp_path):
-    plainly, both = run_study(
-        [dict(QUICK), dict(QUICK, test_flips=True)], tmp_path, progress=False
-    ).records
-    a, b = (r["predictions"]["test"]["probabilities"] for r in (plainly, both))
-    assert a != b
-    assert plainly["history"] == both["history"]
-
-
-@pytest.mark.parametrize(
-    "setting, message",
-    [
-        (dict(heads="linear"), "unknown key in a setting 'heads'; known: name, source"),
-        (dict(head="qnn"), "unknown head 'qnn'; known: linear"),
-        (dict(spec=dict(n_qubits=0)), "n_qubits must be a whole number of at least 1"),
-        (dict(spec=dict(qubits=2)), "unexpected keyword argument 'qubits'"),
-        (dict(labels="wrong"), "unknown labels 'wrong'; known: true, shuffled"),
-        (dict(protocol=dict(kind="leaky")), "unknown protocol 'leaky'; known: official"),
-        (
-            dict(protocol=dict(kind="grouped", folds=3)),
-            "unknown option of protocol 'grouped' 'folds'; known: seed, threshold",
-        ),
-        (dict(head="dressed", backbone="vgg"), "unknown backbone 'vgg'; known: small_cnn"),
-    ],
-)
-def test_bad_settings_are_named_before_anything_runs(tmp_path, setting, message):
-    with pytest.raises(StudyError, match=message):
-        run_study([dict(QUICK), {**QUICK, **setting, "seed": 5}], tmp_path, progress=False)
+def test_bad_settings_are_named_before_anything_runs(tmp_path):
+    with pytest.raises(StudyError, match="unknown head 'qnn'"):
+        run_study([dict(QUICK), {**QUICK, "head": "qnn"}], tmp_path, progress=False)
+    with pytest.raises(ValueError, match=r"^unknown backend 'slurm'; known: None, dask$"):
+        run_study([dict(QUICK)], tmp_path, progress=False, backend="slurm")
+    same = [dict(QUICK, name="same"), dict(QUICK, name="same", seed=1)]
+    with pytest.raises(
+        StudyError,
+        match=r"^two settings have the record name 'same': "
+        "give each a name of its own, or remove the repetition$",
+    ):
+        run_study(same, tmp_path, progress=False)
     assert not list(tmp_path.iterdir())
 
 
-def test_two_settings_of_one_name(tmp_path):
-    with pytest.raises(StudyError, match="two settings have the record name 'same'"):
-        run_study(
-            [dict(QUICK, name="same"), dict(QUICK, name="same", seed=1)], tmp_path, progress=False
-        )
+def kept_record(folder, **changes):
+    """A record of QUICK as a study keeps it, without training."""
+    setting = as_setting({**QUICK, "name": "one"})
+    part = dict(ids=["a", "b"], labels=[0, 1], probabilities=[0.1, 0.9])
+    record = Record(
+        "one",
+        settings=setting.stored(),
+        data=phantom().describe(),
+        scores={"test": {"auc": 1.0}},
+        predictions={"test": part},
+    )
+    return save_record(replace(record, **changes), folder)
 
 
-def test_a_record_of_other_data_or_settings_is_refused(tmp_path):
-    table = [dict(QUICK, name="one")]
-    run_study(table, tmp_path, progress=False)
-    kept = (tmp_path / "one.json").read_bytes()
-    other = load_breastmnist(16, "phantom", seed=1)
+def test_a_record_of_other_settings_is_refused(tmp_path):
+    path = kept_record(tmp_path)
+    before = path.read_bytes()
     with pytest.raises(
         StudyError,
-        match="record 'one' was made with other data .*phantom-seed0.*choose another folder, or delete it",
+        match=r"^record 'one' was made with other settings "
+        r"\(epochs: 1 there, 2 now; head: linear there, mlp now\): "
+        r"choose another name or folder, or delete it$",
     ):
-        run_study(table, tmp_path, data=other, progress=False)
+        run_study([dict(QUICK, name="one", epochs=2, head="mlp")], tmp_path, progress=False)
+    assert path.read_bytes() == before
+
+
+def test_a_record_of_other_data_is_refused(tmp_path):
+    kept_record(tmp_path)
     with pytest.raises(
-        StudyError, match="record 'one' was made with other settings .epochs: 1 there, 2 now"
+        StudyError,
+        match=r"^record 'one' was made with other data \(phantom-seed0, digest .{12}\.\.\.; "
+        r"now .{12}\.\.\.\): choose another folder, or delete it$",
     ):
-        run_study([dict(QUICK, name="one", epochs=2)], tmp_path, progress=False)
-    assert (tmp_path / "one.json").read_bytes() == kept
+        run_study([dict(QUICK, name="one")], tmp_path, data=phantom(1), progress=False)
+
+
+def test_an_old_record_lacks_new_keys_and_is_still_the_same_run(tmp_path):
+    """A new option of training must not make stored records "other settings"."""
+    old = as_setting({**QUICK, "name": "one"}).stored()
+    del old["warmup"], old["dataset"], old["data_options"]
+    kept_record(tmp_path, settings=old)
+    done = run_study([dict(QUICK, name="one")], tmp_path, progress=False)
+    assert done.skipped == 1
+    with pytest.raises(StudyError, match="warmup: 0 there, 1 now"):
+        run_study([dict(QUICK, name="one", warmup=1)], tmp_path, progress=False)
+
+
+def test_a_damaged_record_is_named(tmp_path):
     (tmp_path / "one.json").write_text("{")
-    with pytest.raises(RecordError, match="one.json is damaged"):
-        run_study(table, tmp_path, progress=False)
+    with pytest.raises(RecordError, match=r"one\.json is damaged"):
+        run_study([dict(QUICK, name="one")], tmp_path, progress=False)
 
 
-def test_threads_are_put_back(tmp_path):
-    before = torch.get_num_threads()
-    run_study([dict(QUICK)], tmp_path, threads=1, progress=False)
+def test_data_of_a_notebook_give_source_and_size(tmp_path):
+    done = run_study(
+        [dict(epochs=1, max_train=32, name="one")], tmp_path, data=phantom(1), progress=False
+    )
+    assert done.records[0].settings["source"] == "phantom"
+    assert done.records[0].settings["size"] == 16
+    assert done.records[0].data["digest"] == phantom(1).digest
+
+
+def test_threads_are_set_for_a_run_and_put_back(tmp_path, monkeypatch):
+    before, seen = torch.get_num_threads(), []
+    original = run_module.fit
+    monkeypatch.setattr(
+        run_module,
+        "fit",
+        lambda *a, **k: (seen.append(torch.get_num_threads()), original(*a, **k))[1],
+    )
+    run_study([dict(QUICK)], tmp_path / "a", threads=before + 1, progress=False)
     assert torch.get_num_threads() == before
+    run_study([dict(QUICK)], tmp_path / "b", progress=False)
+    assert seen == [before + 1, before]
 
 
-@pytest.fixture(scope="module")
-def data():
-    return load_breastmnist(16, "phantom").limit_train(48)
+@pytest.mark.parametrize(
+    ("workers_wanted", "cores", "threads"), [(1, 8, None), (2, 8, 4), (8, 2, 1), (3, None, 1)]
+)
+def test_cores_are_divided_among_workers(tmp_path, monkeypatch, workers_wanted, cores, threads):
+    seen = []
+
+    def carry_out(jobs, workers, backend):
+        seen.append(([job.threads for job in jobs], workers, backend))
+        return iter(())
+
+    monkeypatch.setattr(study, "carry_out", carry_out)
+    monkeypatch.setattr(study.os, "cpu_count", lambda: cores)
+    run_study(TABLE[:1], tmp_path, workers=workers_wanted, progress=False)
+    assert seen == [([threads], workers_wanted, None)]
+    run_study(TABLE[:1], tmp_path, workers=workers_wanted, threads=5, progress=False)
+    assert seen[1][0] == [5]
 
 
-def run(data, folder, **more):
-    return study.train_and_record(
-        "one", data, folder, **{"epochs": 1, "seed": 1, "batch_size": 16, **more}
-    )
-
-
-def test_a_record_holds_settings_and_recomputable_scores(data, tmp_path):
-    record = run(data, tmp_path)
-    assert (
-        record["settings"]
-        | dict(backbone="small_cnn", seed=1, epochs=1, source="phantom", size=16, head="linear")
-        == record["settings"]
-    )
-    test = record["predictions"]["test"]
-    assert scores(test["labels"], test["probabilities"]) == pytest.approx(
-        record["scores"]["test"], nan_ok=True
-    )
-    assert record["data"]["phantom"] is True
-    assert record["timing"]["threads"] >= 1
-    assert record["timing"]["cpu_seconds"] > 0
-    assert fingerprint(load_all(tmp_path)[0]) == fingerprint(record)
-
-
-def test_what_is_there_is_not_made_again(data, tmp_path):
-    first = run(data, tmp_path)
-    assert (
-        run(data, tmp_path)["timing"]
-        == load_all(tmp_path)[0]["timing"]
-        == pytest.approx(first["timing"])
-    )
-    changed, other = (
-        run(data, tmp_path, epochs=2),
-        load_breastmnist(16, "phantom", seed=1).limit_train(48),
-    )
-    assert len(changed["history"]) == 2, "other settings: made anew"
-    assert run(other, tmp_path, epochs=2)["data"]["digest"] == other.digest, "other data: made anew"
-
-
-def test_the_same_seed_gives_the_same_record(data, tmp_path):
-    a, b = (fingerprint(run(data, tmp_path / k)) for k in "ab")
-    assert a == b != fingerprint(run(data, tmp_path / "c", seed=2))
-
-
-def test_records_of_other_classifiers(data):
-    p = {s: np.linspace(0, 1, len(data.part(s))) for s in ("val", "test")}
-    record = study.prediction_record("majority", data, p, dict(model="ramp", seed=0))
-    assert record["scores"]["test"]["auc"] == scores(data.part("test").labels, p["test"])["auc"]
-    assert record["predictions"]["test"]["ids"][0] == "test/0"
+def test_a_grid_is_a_table(tmp_path):
+    done = run_study(grid(**QUICK, seed=[3]), tmp_path, progress=False)
+    assert json.loads(next(tmp_path.glob("*.json")).read_text())["settings"]["seed"] == 3
+    assert len(done.records) == 1

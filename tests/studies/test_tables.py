@@ -1,96 +1,160 @@
-"""Tables and verdicts from records, recomputed by scikit-learn and by hand."""
+"""Tables from records, recomputed by scikit-learn and by hand."""
 
 import numpy as np
 import pytest
-from sklearn.metrics import f1_score, roc_auc_score
+from scipy import stats
+from sklearn.metrics import accuracy_score, f1_score, recall_score, roc_auc_score
+from statsmodels.stats.proportion import proportion_confint
 
-from hqnn_utils.studies import tables, verdicts
-from hqnn_utils.studies.records import make_record
+from hqnn_utils.studies import tables
+from hqnn_utils.studies.records import Record
 
 IDS = [f"test/{i}" for i in range(90)]
 Y = (np.arange(90) % 3 == 0).astype(int)
 
 
-def record(head, seed, lift=1.0, labels="true", ids=IDS, **spec):
+def record(head, seed, lift=1.0, ids=IDS, labels=Y, spec=None, **more):
     rng = np.random.default_rng([seed, *map(ord, head)])
     p = 1 / (1 + np.exp(-(rng.normal(size=90) + lift * (2 * Y - 1))))
-    part = dict(ids=ids, labels=Y.tolist(), probabilities=p.tolist())
-    settings = dict(head=head, seed=seed, spec=spec, labels=labels, protocol={"kind": "official"})
-    return make_record(
-        f"{head}-{seed}-{len(spec)}",
-        settings=settings,
+    part = dict(ids=list(ids), labels=list(map(int, labels)), probabilities=p.tolist())
+    backwards = {**part, "probabilities": (1 - p).tolist()}
+    return Record(
+        f"{head}-{seed}",
+        settings=dict(head=head, seed=seed, spec=spec or {}, **more),
         data={"name": "toy"},
         scores={},
-        predictions={"test": part},
+        predictions={"test": part, "val": backwards},
     )
 
 
-def test_labels_and_groups():
+def p_of(run):
+    return np.array(run.predictions["test"]["probabilities"])
+
+
+def test_a_condition_is_everything_but_the_seed():
+    same = [
+        dict(head="mlp"),
+        dict(head="mlp", seed=3),
+        dict(head="mlp", size=28, protocol={"kind": "official", "seed": 2, "fold": 1}),
+    ]
+    assert len({tables.condition(s) for s in same}) == 1, "defaults are filled in"
+    other = [dict(head="linear"), dict(head="mlp", size=64), dict(head="mlp", spec={"n_qubits": 2})]
+    other += [dict(head="mlp", protocol={"kind": "random"}), dict(head="mlp", labels="shuffled")]
+    assert len({tables.condition(s) for s in [*same, *other]}) == 6
+    assert tables.condition(dict(size=64, lr=0.1)) == tables.condition(dict(lr=0.1, size=64))
+
+
+@pytest.mark.parametrize(
+    ("settings", "label"),
+    [
+        ({}, "linear"),
+        (
+            dict(head="dressed", spec=dict(n_layers=3, reupload=True)),
+            "dressed, n_layers=3, reupload=True",
+        ),
+        (dict(labels="shuffled"), "linear, shuffled labels"),
+        (dict(protocol=dict(kind="random", seed=1)), "linear, random"),
+        (dict(protocol=dict(kind="augmented", by_original=True)), "linear, augmented by original"),
+        (dict(protocol=dict(kind="augmented", by_original=False)), "linear, augmented"),
+    ],
+)
+def test_labels(settings, label):
+    assert tables.label(settings) == label
+    assert tables.label_of_record(Record("x", settings, {}, {}, {})) == label
+
+
+def test_groups():
     runs = [record("dressed", s) for s in (2, 0, 1)] + [
-        record("dressed", 0, n_layers=3),
-        record("linear", 0, labels="shuffled"),
+        record("dressed", 0, spec={"n_layers": 3}),
+        record("linear", 0, labels="shuffled" and Y),
     ]
     groups = tables.by_condition(runs)
-    assert list(groups) == ["dressed", "dressed, n_layers=3", "linear, shuffled labels"]
-    assert [r["settings"]["seed"] for r in groups["dressed"]] == [0, 1, 2]
-    with pytest.raises(ValueError, match="two conditions are called 'x'"):
+    assert list(groups) == ["dressed", "dressed, n_layers=3", "linear"]
+    assert [r.settings["seed"] for r in groups["dressed"]] == [0, 1, 2]
+    by_head = tables.by_condition(runs[:3], name=lambda r: r.settings["head"] + "!")
+    assert list(by_head) == ["dressed!"]
+    with pytest.raises(
+        ValueError,
+        match=r"^two conditions are called 'x': pass a name= that tells them apart$",
+    ):
         tables.by_condition(runs, name=lambda r: "x")
+
+
+def test_predictions():
+    runs = [record("a", 0), record("a", 1)]
+    y, p = tables.predictions(runs)
+    assert y.tolist() == Y.tolist()
+    np.testing.assert_array_equal(p, [p_of(r) for r in runs])
+    y, p = tables.predictions(runs, keep=IDS[10:20])
+    assert y.tolist() == Y[10:20].tolist()
+    np.testing.assert_array_equal(p, [p_of(r)[10:20] for r in runs])
+    _, p = tables.predictions(runs, "val")
+    np.testing.assert_allclose(p, [1 - p_of(r) for r in runs])
+
+
+@pytest.mark.parametrize("other", [dict(ids=IDS[::-1]), dict(labels=1 - Y)])
+def test_runs_on_other_images_are_refused(other):
+    with pytest.raises(
+        ValueError, match=r"^these runs were tested on different images: compare them run by run$"
+    ):
+        tables.predictions([record("a", 0), record("a", 1, **other)])
+
+
+def test_scores_of_each_run():
+    runs = [record("d", s) for s in range(3)]
+    found = tables.run_scores(runs)
+    assert found["auc"] == pytest.approx([roc_auc_score(Y, p_of(r)) for r in runs])
+    assert found["accuracy"] == pytest.approx([accuracy_score(Y, p_of(r) >= 0.5) for r in runs])
+    few = tables.run_scores(runs, keep=IDS[:30])
+    assert few["auc"] == pytest.approx([roc_auc_score(Y[:30], p_of(r)[:30]) for r in runs])
+    val = tables.run_scores(runs, split="val")
+    assert val["auc"] == pytest.approx([1 - a for a in found["auc"]])
 
 
 def test_summary_is_scikit_learns():
     runs = [record("dressed", s) for s in range(4)]
-    p = [np.array(r["predictions"]["test"]["probabilities"]) for r in runs]
-    row = tables.summary({"d": runs}).loc["d"]
-    auc = [roc_auc_score(Y, q) for q in p]
-    assert row["auc"] == f"{np.mean(auc):.3f} ± {np.std(auc, ddof=1):.3f}"
+    auc = [roc_auc_score(Y, p_of(r)) for r in runs]
+    f1 = [f1_score(Y, p_of(r) >= 0.5) for r in runs]
+    table = tables.summary({"d": runs, "one": runs[:1]})
+    assert list(table.columns) == ["seeds", *tables.SHOWN]
+    row = table.loc["d"]
     assert row["seeds"] == 4
-    f1 = [f1_score(Y, q >= 0.5) for q in p]
+    assert row["auc"] == f"{np.mean(auc):.3f} ± {np.std(auc, ddof=1):.3f}"
     assert row["f1"] == f"{np.mean(f1):.3f} ± {np.std(f1, ddof=1):.3f}"
-    assert (
-        tables.ensemble({"d": runs}).loc["d", "auc"]
-        == f"{roc_auc_score(Y, np.mean(p, axis=0)):.3f}"
-    )
-    kept = IDS[:30]
-    assert (
-        tables.summary({"d": runs[:1]}, keep=kept).loc["d", "auc"]
-        == f"{roc_auc_score(Y[:30], p[0][:30]):.3f}"
-    )
-    assert tables.interval_table({"d": runs}).loc["d", "auc"].startswith(f"{np.mean(auc):.3f} (")
+    assert table.loc["one", "auc"] == f"{auc[0]:.3f}", "one seed has no spread"
+    short = tables.summary({"d": runs[:1]}, keep=IDS[:30], shown=("auc",))
+    assert short.loc["d", "auc"] == f"{roc_auc_score(Y[:30], p_of(runs[0])[:30]):.3f}"
+    assert list(short.columns) == ["seeds", "auc"]
 
 
-def test_runs_on_other_images_are_refused():
-    with pytest.raises(ValueError, match="tested on different images"):
-        tables.predictions([record("a", 0), record("a", 1, ids=IDS[::-1])])
+def test_undefined_scores_are_left_out_of_a_mean():
+    assert tables.mean_and_spread([0.5, float("nan"), 0.7]) == "0.600 ± 0.141"
+    assert tables.mean_and_spread([0.25]) == "0.250"
 
 
-def conditions(lift):
-    return {
-        name: [record(name, s, lift.get(name, 1.0)) for s in range(10)] for name in ("a", "b", "c")
-    }
+def test_intervals_are_student_s():
+    runs = [record("dressed", s) for s in range(4)]
+    auc = [roc_auc_score(Y, p_of(r)) for r in runs]
+    low, high = stats.t.interval(0.95, 3, loc=np.mean(auc), scale=stats.sem(auc))
+    table = tables.interval_table({"d": runs, "one": runs[:1]})
+    assert table.loc["d", "auc"] == f"{np.mean(auc):.3f} ({low:.3f} to {high:.3f})"
+    assert table.loc["one", "auc"] == f"{auc[0]:.3f}"
+    assert list(table.columns) == ["seeds", "auc", "accuracy"]
+    assert table.loc["d", "seeds"] == 4
+    few = tables.interval_table({"one": runs[:1]}, keep=IDS[:30], shown=("f1",))
+    assert few.loc["one", "f1"] == f"{f1_score(Y[:30], p_of(runs[0])[:30] >= 0.5):.3f}"
 
 
-def test_the_judge_sees_a_large_difference_and_no_difference():
-    claims = (
-        verdicts.Hypothesis("X1", "a", "b", "?"),
-        verdicts.Hypothesis("X2", "b", "a", "?"),
-        verdicts.Hypothesis("X3", "b", "b", "?"),
-    )
-    table = verdicts.judge(conditions({"a": 2.5}), claims, n_resamples=2000)
-    assert table["verdict"].tolist() == ["supported", "refuted", "refuted"], (
-        "ahead; behind; equivalent to itself"
-    )
-    assert table.loc["X1", "difference"] == pytest.approx(-table.loc["X2", "difference"])
-    assert (table["p_holm"] >= table["p_value"]).all()
-    few = {name: runs[:2] for name, runs in conditions({"a": 1.1}).items()}
-    wide = verdicts.judge(few, claims[:1], n_resamples=2000)
-    assert wide.loc["X1", "verdict"] == "undecided"
-    assert wide.loc["X1", "detectable"] > verdicts.MARGIN
-
-
-def test_the_judge_refuses_what_is_not_paired():
-    groups = conditions({})
-    with pytest.raises(ValueError, match="X needs records of 'd'; there are: a, b, c"):
-        verdicts.judge(groups, (verdicts.Hypothesis("X", "a", "d", "?"),))
-    groups["b"] = groups["b"][:9]
-    with pytest.raises(ValueError, match="a paired test needs the same ones"):
-        verdicts.judge(groups, (verdicts.Hypothesis("X", "a", "b", "?"),))
+def test_ensembles_average_probabilities():
+    runs = [record("dressed", s) for s in range(4)]
+    p = np.mean([p_of(r) for r in runs], axis=0)
+    row = tables.ensemble({"d": runs}).loc["d"]
+    assert row["seeds averaged"] == 4
+    assert row["auc"] == f"{roc_auc_score(Y, p):.3f}"
+    right = accuracy_score(Y, p >= 0.5)
+    low, high = proportion_confint(round(right * 90), 90, method="wilson")
+    assert row["accuracy"] == f"{right:.3f} ({low:.3f} to {high:.3f})"
+    assert row["sensitivity"] == f"{recall_score(Y, p >= 0.5):.3f}"
+    assert row["specificity"] == f"{recall_score(Y, p >= 0.5, pos_label=0):.3f}"
+    few = tables.ensemble({"d": runs}, keep=IDS[:30]).loc["d"]
+    assert few["auc"] == f"{roc_auc_score(Y[:30], p[:30]):.3f}"

@@ -1,0 +1,74 @@
+"""Nothing measured is lost: every committed record is what it was before the rooms were built.
+
+``records_before.json`` was written by the code of commit 656a947 from the records of that commit:
+for each one the fingerprint, the digest of its predictions, and three scores that were recomputed.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from hqnn_utils.evaluation.metrics import scores
+from hqnn_utils.studies import as_setting, load_all, load_plan, measured
+from hqnn_utils.studies.families import measured_dir
+from hqnn_utils.studies.plans import known_plans
+from hqnn_utils.studies.settings import with_defaults
+
+BEFORE = json.loads((Path(__file__).parent / "records_before.json").read_text())
+FAMILIES = sorted(BEFORE["measured"])
+NOTEBOOKS = sorted(BEFORE["notebooks"])
+
+
+def digest(predictions):
+    text = json.dumps(predictions, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def recomputed(record):
+    test = record.predictions["test"]
+    found = scores(test["labels"], test["probabilities"])
+    return {name: round(found[name], 9) for name in ("accuracy", "auc", "brier")}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_measured_families_are_unchanged(family):
+    before = BEFORE["measured"][family]
+    records = measured(family)
+    assert [r.name for r in records] == list(before)
+    for record in records:
+        was = before[record.name]
+        assert record.fingerprint()[:16] == was["fingerprint"], record.name
+        assert digest(record.predictions) == was["predictions"], record.name
+        now = recomputed(record)
+        assert now == pytest.approx({name: was[name] for name in now}, abs=1e-9), record.name
+
+
+def test_753_runs_are_compared():
+    assert sum(len(runs) for runs in BEFORE["measured"].values()) == 753
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_each_family_is_its_plan(family):
+    """A stored record has the settings of its plan, with the defaults of keys that came later."""
+    planned = {s.name: s.stored() for s in map(as_setting, load_plan(family))}
+    there = {r.name: with_defaults(r.settings) for r in measured(family)}
+    assert there == planned
+
+
+def test_each_plan_has_its_family():
+    assert known_plans() == FAMILIES
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS)
+def test_records_of_notebooks_are_the_same_runs(notebook):
+    """They are made again with the page: same names, images and labels, nearly the same scores."""
+    before = BEFORE["notebooks"][notebook]
+    records = {r.name: r for r in load_all(measured_dir().parent / notebook)}
+    assert records.keys() == before.keys()
+    for name, was in before.items():
+        test = records[name].predictions["test"]
+        assert digest([test["ids"], test["labels"]]) == was["images"], name
+        now = recomputed(records[name])
+        assert now == pytest.approx({k: was[k] for k in now}, abs=1e-9), name

@@ -1,0 +1,248 @@
+"""One run from a setting to its record: each part of the setting has its effect."""
+
+import numpy as np
+import pytest
+import torch
+from study_toys import QUICK, phantom
+
+from hqnn_utils.evaluation.metrics import scores
+from hqnn_utils.models import build_model
+from hqnn_utils.runtime import provenance
+from hqnn_utils.studies import (
+    StudyError,
+    as_setting,
+    load_all,
+    prediction_record,
+    run,
+    run_setting,
+    train_and_record,
+)
+from hqnn_utils.training import predict_proba
+
+
+def probabilities(record, split="test"):
+    return np.array(record.predictions[split]["probabilities"])
+
+
+@pytest.fixture(scope="module")
+def plainly():
+    return run_setting(QUICK)
+
+
+def test_the_record_of_a_run(plainly):
+    data = phantom()
+    assert plainly.name == "small_cnn-16px-linear-epochs-1-max_train-32-s0"
+    assert plainly.settings == as_setting(QUICK).stored()
+    assert plainly.data == data.describe()
+    assert plainly.data["phantom"] is True
+    assert plainly.provenance.keys() == provenance().keys()
+    assert plainly.timing.keys() == {"fit_seconds", "cpu_seconds", "seconds", "threads"}
+    assert plainly.timing["threads"] == torch.get_num_threads()
+    assert plainly.timing["cpu_seconds"] > 0
+    assert 0 < plainly.timing["fit_seconds"] <= plainly.timing["seconds"]
+    assert len(plainly.history) == 1
+    for split in ("val", "test"):
+        kept = plainly.predictions[split]
+        assert kept["ids"] == data.part(split).ids.tolist()
+        assert kept["labels"] == data.part(split).labels.tolist()
+        again = scores(kept["labels"], kept["probabilities"])
+        assert again == pytest.approx(plainly.scores[split], nan_ok=True)
+    history = plainly.history[0]
+    assert plainly.scores["fit"] == dict(
+        best_epoch=1,
+        best_val_auc=history["val_auc"],
+        epochs=1,
+        n_train=32,
+        parameters=sum(p.numel() for p in build_model().parameters()),
+    )
+    assert history["val_auc"] == pytest.approx(plainly.scores["val"]["auc"])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        dict(seed=1),
+        dict(head="mlp"),
+        dict(head="dressed"),
+        dict(backbone="small_cnn_6"),
+        dict(labels="shuffled"),
+        dict(max_train=48),
+        dict(lr=0.02),
+        dict(batch_size=8),
+        dict(balance="loss"),
+        dict(augment=None),
+        dict(fine_tune="last_block"),
+        dict(protocol=dict(kind="random", seed=1)),
+        dict(test_flips=True),
+    ],
+    ids=str,
+)
+def test_each_part_of_a_setting_has_its_effect(plainly, change):
+    other = run_setting({**QUICK, **change})
+    same = probabilities(other).shape == probabilities(plainly).shape
+    assert not same or not np.allclose(probabilities(other), probabilities(plainly))
+    assert other.settings != plainly.settings
+
+
+def test_the_circuit_of_the_setting_is_built():
+    few, many = (
+        run_setting({**QUICK, "head": "dressed", "spec": dict(n_qubits=n)}) for n in (2, 3)
+    )
+    # 2 qubits: 64 x 2 + 2 to the angles, 4 angles of the circuit, 2 x 2 + 2 to the classes
+    grown = many.scores["fit"]["parameters"] - few.scores["fit"]["parameters"]
+    assert grown == (64 + 1) + 2 + 2
+
+
+def test_engines_agree():
+    head = dict(QUICK, head="dressed", spec=dict(n_qubits=2))
+    fused, slow = (run_setting({**head, "engine": e}) for e in ("fused", "pennylane"))
+    np.testing.assert_allclose(probabilities(fused), probabilities(slow), atol=1e-3)
+
+
+def test_shuffled_labels_keep_the_true_test():
+    shuffled = run_setting({**QUICK, "labels": "shuffled"})
+    data = phantom()
+    assert shuffled.predictions["test"]["labels"] == data.part("test").labels.tolist()
+    assert shuffled.predictions["val"]["labels"] != data.part("val").labels.tolist()
+
+
+def test_flips_average_the_two_views(plainly):
+    both = run_setting({**QUICK, "test_flips": True})
+    assert plainly.history == both.history
+    model = build_model(seed=0)
+    data = phantom()
+    prepared = run._prepare(as_setting({**QUICK, "test_flips": True}), data)
+    model.load_state_dict(prepared.model.state_dict())
+    x, _ = data.tensors("test")
+    views = [predict_proba(model, v) for v in (x, x.flip(-1))]
+    np.testing.assert_allclose(prepared.probabilities("test"), np.mean(views, axis=0), atol=1e-7)
+
+
+def frozen(**more):
+    return dict(QUICK, fine_tune="frozen", augment=None, epochs=3, **more)
+
+
+def test_a_frozen_backbone_trains_a_head_on_cached_features(tmp_path, monkeypatch):
+    monkeypatch.setenv("HQNN_CACHE", str(tmp_path / "cache"))
+    linear, dressed = (run_setting(frozen(head=h)) for h in ("linear", "dressed"))
+    assert len(list((tmp_path / "cache").iterdir())) == 1, "run once for both heads"
+    assert linear.scores["fit"]["parameters"] == 2 * 64 + 2
+    assert dressed.scores["fit"]["n_train"] == 32
+
+
+def test_a_frozen_run_equals_a_whole_network_that_stands_still(tmp_path, monkeypatch):
+    """The same start weights, the same order: only the head learns, from the same features."""
+    monkeypatch.setenv("HQNN_CACHE", str(tmp_path))
+    found = run_setting(frozen())
+    data = phantom()
+    model = build_model(seed=0, fine_tune="frozen")
+    config = as_setting(frozen()).train_config
+    limited = run.limited_rows(data, as_setting(frozen()))
+    x, y = data.tensors()
+    val = data.tensors("val")
+    from hqnn_utils.training import fit
+
+    fit(model, (x[limited], y[limited]), val, config, progress=False)
+    wanted = predict_proba(model, data.tensors("test")[0])
+    np.testing.assert_allclose(probabilities(found), wanted, atol=1e-4)
+
+
+def test_frozen_features_are_mirrored_as_images(tmp_path, monkeypatch):
+    """A feature vector has no left and right: the mirrored view starts from mirrored images."""
+    monkeypatch.setenv("HQNN_CACHE", str(tmp_path))
+    data = phantom()
+    prepared = run._prepare(as_setting(frozen(test_flips=True)), data)
+    model = build_model(seed=0, fine_tune="frozen").eval()
+    x, _ = data.tensors("val")
+    with torch.no_grad():
+        seen, mirrored = model.backbone(x), model.backbone(x.flip(-1))
+    rows = prepared.rows("val")
+    np.testing.assert_allclose(prepared.x[rows], seen, atol=1e-5)
+    np.testing.assert_allclose(prepared.mirrored[rows], mirrored, atol=1e-5)
+    assert not np.allclose(prepared.mirrored[rows], prepared.x[rows].flip(-1), atol=1e-3)
+    both, one = run_setting(frozen(test_flips=True)), run_setting(frozen())
+    assert both.history == one.history
+    assert not np.allclose(probabilities(both), probabilities(one))
+
+
+def test_data_that_are_handed_over_are_used(plainly):
+    other = run_setting({**QUICK, "source": "medmnist"}, phantom(1))
+    assert other.data["digest"] == phantom(1).digest
+    assert not np.allclose(probabilities(other), probabilities(plainly))
+    assert run.with_data(as_setting({}), None) == as_setting({})
+    adopted = run.with_data(as_setting({}), phantom())
+    assert (adopted.source, adopted.size) == ("phantom", 16)
+    assert adopted.name == as_setting({}).name
+
+
+def test_files_are_looked_for_in_the_data_folder(tmp_path, monkeypatch, medmnist_file):
+    monkeypatch.setenv("HQNN_DATA", str(medmnist_file.parent))
+    monkeypatch.chdir(tmp_path.parent)
+    assert run.load_data(as_setting(dict(source="mine.npz"))).name == "mine"
+    assert run._locate("medmnist") == "medmnist"
+    assert run._locate("nowhere.npz") == "nowhere.npz"
+    assert run._locate(str(medmnist_file)) == str(medmnist_file)
+
+
+def test_the_same_data_are_loaded_once():
+    setting = as_setting(QUICK)
+    assert run.load_data(setting) is run.load_data(as_setting({**QUICK, "seed": 4}))
+    assert run.load_data(setting) is not run.load_data(as_setting({**QUICK, "size": 8}))
+
+
+def test_progress_is_shown_where_wanted(capsys):
+    run_setting(QUICK)
+    assert capsys.readouterr().out == ""
+    run_setting(QUICK, progress="my bar")
+    assert "my bar" in capsys.readouterr().out
+
+
+def test_a_checkpoint_is_kept(tmp_path):
+    run_setting(QUICK, checkpoint=tmp_path / "run.pt")
+    assert (tmp_path / "run.pt").exists()
+
+
+# ---------------------------------------------------------------- for notebooks
+
+
+def one(folder, data=None, **more):
+    options = {"epochs": 1, "seed": 1, "batch_size": 16, "max_train": 32, **more}
+    return train_and_record("one", data or phantom(), folder, **options)
+
+
+def test_what_is_there_is_not_made_again(tmp_path):
+    first = one(tmp_path)
+    assert first.settings["source"] == "phantom"
+    assert first.settings["size"] == 16
+    assert one(tmp_path).timing == load_all(tmp_path)[0].timing == pytest.approx(first.timing)
+    changed = one(tmp_path, epochs=2)
+    assert len(changed.history) == 2, "other settings: made anew"
+    assert load_all(tmp_path)[0].fingerprint() == changed.fingerprint()
+    other = one(tmp_path, phantom(1), epochs=2)
+    assert other.data["digest"] == phantom(1).digest, "other data: made anew"
+    assert [p.name for p in tmp_path.iterdir()] == ["one.json"]
+
+
+def test_the_bar_of_a_notebook(tmp_path, capsys):
+    one(tmp_path, progress="seed 1")
+    assert "seed 1" in capsys.readouterr().out
+    one(tmp_path / "quiet")
+    assert capsys.readouterr().out == ""
+
+
+def test_a_wrong_option_names_the_run(tmp_path):
+    with pytest.raises(StudyError, match="unknown key in a setting 'sead'"):
+        one(tmp_path, sead=3)
+
+
+def test_records_of_other_classifiers():
+    data = phantom()
+    p = {"test": np.linspace(0, 1, 156)}
+    record = prediction_record("mine", data, p, dict(head="trees", seed=0), timing={"s": 1})
+    assert record.name == "mine"
+    assert record.settings == dict(head="trees", seed=0)
+    assert record.data == data.describe()
+    assert record.timing == {"s": 1}
+    labels = data.part("test").labels
+    assert record.scores["test"] == pytest.approx(scores(labels, p["test"]))
+    assert record.predictions["test"]["probabilities"] == p["test"].tolist()

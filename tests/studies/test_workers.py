@@ -1,0 +1,178 @@
+"""The same records from one process, from two, and from a cluster; a worker that dies."""
+
+import os
+import signal
+
+import pytest
+from study_toys import QUICK, TABLE, prints
+
+from hqnn_utils.studies import StudyError, as_setting, run_study, workers
+from hqnn_utils.studies.records import Record
+from hqnn_utils.studies.workers import Failure, Job, carry_out
+
+NEEDS_DASK = 'needs pip install "hqnn_utils[cluster]"'
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory):
+    return run_study(TABLE, tmp_path_factory.mktemp("local"), threads=1, progress=False)
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_same_records(local, tmp_path):
+    done = run_study(TABLE, tmp_path, workers=2, threads=1, progress=False)
+    assert not done.failures
+    assert prints(done) == prints(local)
+
+
+@pytest.mark.slow
+def test_a_cluster_gives_the_same_records(local, tmp_path):
+    """A real scheduler and two real worker processes, through joblib's Dask backend."""
+    distributed = pytest.importorskip("dask.distributed", reason=NEEDS_DASK)
+    cluster = distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+    )
+    with cluster, distributed.Client(cluster) as client:
+        pids = set(client.run(os.getpid).values())
+        done = run_study(TABLE, tmp_path, backend="dask", threads=1, progress=False)
+    assert not done.failures
+    assert prints(done) == prints(local)
+    assert len(pids) == 2
+    assert os.getpid() not in pids
+
+
+def test_no_cluster_is_clear(tmp_path):
+    pytest.importorskip("dask.distributed", reason=NEEDS_DASK)
+    with pytest.raises(
+        StudyError,
+        match=r'^backend="dask" finds no cluster: make a dask\.distributed\.Client first, '
+        r'e\.g\. Client\("scheduler-address:8786"\)$',
+    ):
+        run_study(TABLE, tmp_path, backend="dask", progress=False)
+
+
+def test_no_dask_is_clear(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "dask.distributed", None)
+    with pytest.raises(
+        StudyError,
+        match=r'^backend="dask" needs dask\.distributed: pip install "hqnn_utils\[cluster\]"$',
+    ):
+        workers.need_cluster()
+
+
+def _deadly(job):
+    if job.setting.name == "deadly":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return _original(job)
+
+
+_original = workers.run_job
+
+
+@pytest.mark.slow
+def test_a_worker_that_dies_takes_one_run_with_it(tmp_path, monkeypatch, local):
+    monkeypatch.setattr(workers, "run_job", _deadly)
+    table = [*TABLE[:2], dict(QUICK, name="deadly"), *TABLE[2:]]
+    done = run_study(table, tmp_path, workers=2, threads=1, progress=False)
+    (failure,) = done.failures
+    assert failure.name == "deadly"
+    assert failure.where == "worker"
+    assert failure.error.startswith(
+        "its worker process died, out of memory or killed from outside ("
+    )
+    assert prints(done) == prints(local)
+
+
+# ---------------------------------------------------------------- without processes
+
+
+def job(name, **more):
+    return Job(as_setting({**QUICK, "name": name}), None, 1, None, **more)
+
+
+def record(name):
+    return Record(name, settings={}, data={}, scores={}, predictions={})
+
+
+def test_a_job_gives_a_record_or_a_failure(monkeypatch, tmp_path):
+    given = []
+
+    def run_setting(setting, data, checkpoint):
+        given.append((setting.name, data, checkpoint))
+        if setting.name == "bad":
+            raise ValueError("no")
+        return record(setting.name)
+
+    monkeypatch.setattr(workers, "run_setting", run_setting)
+    kept = tmp_path / "good.pt"
+    kept.touch()
+    assert workers.run_job(Job(job("good").setting, "data", None, kept)).name == "good"
+    assert not kept.exists(), "done: the checkpoint is not needed any more"
+    assert given == [("good", "data", kept)]
+    failure = workers.run_job(job("bad"))
+    assert failure.name == "bad"
+    assert failure.error == "ValueError: no"
+    assert failure.where.startswith("test_workers.py:")
+    workers.run_job(Job(job("good").setting, None, None, tmp_path / "none.pt"))
+
+
+def test_what_was_under_way_is_tried_alone_when_a_batch_is_given_up(monkeypatch):
+    """Two workers: at most four runs were under way; the rest is tried as a batch again."""
+    batches, alone = [], []
+
+    def batch(jobs, count, backend):
+        batches.append([j.setting.name for j in jobs])
+        yield record(jobs[0].setting.name)
+        if len(batches) == 1:
+            raise RuntimeError("a worker died")
+        yield from (record(j.setting.name) for j in jobs[1:])
+
+    def by_itself(one, backend):
+        alone.append((one.setting.name, backend))
+        return Failure(one.setting.name, "died", "worker")
+
+    monkeypatch.setattr(workers, "_batch", batch)
+    monkeypatch.setattr(workers, "_alone", by_itself)
+    names = list("abcdefgh")
+    results = list(carry_out([job(n) for n in names], 2, "dask"))
+    assert sorted(r.name for r in results) == names
+    assert batches == [names, ["f", "g", "h"]]
+    assert alone == [(n, "dask") for n in "bcde"]
+
+
+def test_at_least_two_are_tried_alone(monkeypatch):
+    alone = []
+
+    def batch(jobs, count, backend):
+        raise RuntimeError("died at once")
+        yield
+
+    monkeypatch.setattr(workers, "_batch", batch)
+    monkeypatch.setattr(
+        workers, "_alone", lambda one, backend: (alone.append(one), record(one.setting.name))[1]
+    )
+    assert len(list(carry_out([job(n) for n in "abc"], 0, None))) == 3
+    assert len(alone) == 3
+
+
+def test_a_run_alone_says_how_its_process_died(monkeypatch):
+    class Dies:
+        def __init__(self, **options):
+            assert options == {"batch_size": 1}
+
+        def __call__(self, jobs):
+            raise RuntimeError("x" * 300 + "\nsecond line")
+
+    monkeypatch.setattr(workers.joblib, "Parallel", Dies)
+    failure = workers._alone(job("a"), None)
+    assert failure.name == "a"
+    assert failure.where == "worker"
+    assert failure.error == (
+        f"its worker process died, out of memory or killed from outside (RuntimeError: {'x' * 200})"
+    )
+
+
+def test_one_worker_runs_here(monkeypatch):
+    monkeypatch.setattr(workers, "run_job", lambda j: record(f"{j.setting.name}-{os.getpid()}"))
+    found = list(workers._batch([job("a"), job("b")], 1, None))
+    assert [r.name for r in found] == [f"a-{os.getpid()}", f"b-{os.getpid()}"]
