@@ -1,10 +1,14 @@
 import random
+import tomllib
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from packaging.requirements import Requirement
 
 from hqnn_utils import runtime
+from hqnn_utils.runtime import environment
 
 
 def test_profiles_by_name_and_environment(monkeypatch):
@@ -38,23 +42,30 @@ def test_profile_is_frozen_and_picks():
 def test_seed_everything_repeats():
     def draw():
         runtime.seed_everything(3)
-        return random.random(), np.random.rand(), torch.rand(1).item()
+        legacy = np.random.rand()  # noqa: NPY002 (notebooks may call what still uses it)
+        return random.random(), legacy, torch.rand(1).item()
 
     assert draw() == draw()
 
 
 def test_environment_check_names_the_remedy():
-    rows = {
-        r["package"]: r
-        for r in runtime.check_environment(
-            {"numpy": "2.0", "torch": "999.0", "no-such-package": "1.2"}
-        )
-    }
+    wanted = ["numpy>=2.0", "torch>=999.0", "no-such-package>=1.2"]
+    rows = {row["package"]: row for row in runtime.check_environment(wanted)}
+    assert list(rows) == ["python", "numpy", "torch", "no-such-package", "GPU"]
     assert rows["numpy"]["status"] == "OK"
-    assert rows["torch"]["status"] == "older than 999.0: pip install -U 'torch>=999.0'"
+    torch_status = f"{runtime.version_of('torch')} is not >=999.0: pip install -U 'torch>=999.0'"
+    assert rows["torch"]["status"] == torch_status
     assert rows["no-such-package"]["status"] == "missing: pip install 'no-such-package>=1.2'"
-    assert "GPU" in rows
+    assert rows["no-such-package"]["version"] == "-"
     assert rows["python"]["status"] == "OK"
+
+
+def test_the_package_asks_for_what_pyproject_says():
+    asked = {Requirement(r).name for r in environment.own_requirements()}
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    assert asked <= {Requirement(r).name for r in project["dependencies"]}
+    assert {"torch", "pennylane", "medmnist"} <= asked
+    assert not asked & {"dask", "pytest", "jupyter"}, "extras are not asked for"
 
 
 def test_this_environment_is_ok():

@@ -1,0 +1,31 @@
+"""Runtime: profile, seed, device, folders, provenance. The ground floor: it imports no other room.
+
+``profiles``     how much work a notebook does
+``devices``      seed and device
+``folders``      where datasets, caches and results lie
+``environment``  is everything installed, and the stamp that a result carries
+``words``        names that may be chosen, and the error that lists them
+"""
+
+from hqnn_utils.runtime.devices import default_device, seed_everything
+from hqnn_utils.runtime.environment import check_environment, git_commit, provenance, version_of
+from hqnn_utils.runtime.folders import cache_dir, data_dir, results_dir
+from hqnn_utils.runtime.profiles import PROFILES, Profile, resolve_profile
+from hqnn_utils.runtime.words import DataError, choose
+
+__all__ = [
+    "PROFILES",
+    "DataError",
+    "Profile",
+    "cache_dir",
+    "check_environment",
+    "choose",
+    "data_dir",
+    "default_device",
+    "git_commit",
+    "provenance",
+    "resolve_profile",
+    "results_dir",
+    "seed_everything",
+    "version_of",
+]
