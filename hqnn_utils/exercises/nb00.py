@@ -45,7 +45,7 @@ def _sensitivity(answer, *, confusion) -> Verdict:
 
 
 def _circuit(answer, *, n_weights: int) -> Verdict:
-    from hqnn_utils.quantum.circuits import CircuitSpec
+    from hqnn_utils.quantum import CircuitSpec
 
     if not isinstance(answer, CircuitSpec):
         return Verdict(False, f"expected a CircuitSpec, got {type(answer).__name__}")

@@ -11,9 +11,8 @@ def _seeing(answer) -> Verdict:
     """Exercise 04.blind: outputs must really move with the input, tried on two inputs and five random weights."""
     import torch
 
+    from hqnn_utils.quantum import CircuitSpec, expectations
     from hqnn_utils.quantum.analysis import random_weights
-    from hqnn_utils.quantum.circuits import CircuitSpec
-    from hqnn_utils.quantum.engine.statevector import expectations
 
     if not isinstance(answer, CircuitSpec):
         return Verdict(False, f"expected a CircuitSpec, got {type(answer).__name__}")
@@ -38,12 +37,16 @@ def _seeing(answer) -> Verdict:
 
 
 def _entangled(answer, *, state) -> Verdict:
-    from hqnn_utils.quantum.analysis import meyer_wallach
+    import pennylane as qp
 
     if not isinstance(answer, (bool, np.bool_)):
         return Verdict(False, f"expected True or False, got {answer!r}")
-    if bool(answer) == bool(meyer_wallach(state).item() > 1e-9):
-        return Verdict(True, f"Q = {meyer_wallach(state).item():.3f}")
+    density = qp.math.dm_from_state_vector(state)
+    n_qubits = int(np.log2(state.shape[-1]))
+    purities = [float(qp.math.purity(density, [qubit])) for qubit in range(n_qubits)]
+    q = 2 * (1 - float(np.mean(purities)))  # Meyer and Wallach, quant-ph/0108104
+    if bool(answer) == (q > 1e-9):
+        return Verdict(True, f"Q = {q:.3f}")
     return Verdict(
         False, "compute Q: can the state be written as a product of single-qubit states?"
     )
@@ -53,8 +56,7 @@ def _identity(answer) -> Verdict:
     """Exercise 04.identity: the trainable part must start as the identity, tried on the state itself."""
     import torch
 
-    from hqnn_utils.quantum.circuits import CircuitSpec, init_weights
-    from hqnn_utils.quantum.engine.statevector import state
+    from hqnn_utils.quantum import CircuitSpec, init_weights, state
 
     if not isinstance(answer, CircuitSpec):
         return Verdict(False, f"expected a CircuitSpec, got {type(answer).__name__}")

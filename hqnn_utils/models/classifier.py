@@ -10,8 +10,7 @@ from torch import nn
 from hqnn_utils.models.backbones import build_backbone
 from hqnn_utils.models.cores import MatchedLayer
 from hqnn_utils.models.heads import build_head
-from hqnn_utils.quantum.circuits import CircuitSpec
-from hqnn_utils.quantum.layers import QuantumLayer
+from hqnn_utils.quantum import CircuitSpec, QuantumLayer
 
 
 class Classifier(nn.Module):

@@ -10,8 +10,7 @@ import math
 import torch
 from torch import nn
 
-from hqnn_utils.quantum.circuits import CircuitSpec
-from hqnn_utils.quantum.layers import QuantumLayer
+from hqnn_utils.quantum import CircuitSpec, QuantumLayer
 
 MLP_WIDTH = 16
 

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from hqnn_utils.models.cores import CORES
-from hqnn_utils.quantum.circuits import CircuitSpec
+from hqnn_utils.quantum import CircuitSpec
 from hqnn_utils.runtime import choose
 
 N_CLASSES = 2

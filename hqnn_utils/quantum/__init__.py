@@ -1,0 +1,31 @@
+"""Circuits: their description, PennyLane's QNode, a layer for PyTorch, and what one measures about
+them.
+
+- ``spec.py``: :class:`CircuitSpec`, one small description of a circuit, and its start angles;
+  ``encodings.py``: how features enter it.
+- ``qnode.py``: the circuit in PennyLane, drawn and counted; ``layer.py``: the circuit as an
+  ``nn.Module``.
+- ``analysis.py``: states, gradients and frequencies for random weights; ``shots.py``: finite shots
+  and what a device costs; ``noise.py``: channels behind the gates.
+- ``engine/``: the fast simulation behind ``QuantumLayer(engine="fused")``. Nobody needs to read it
+  to use a circuit.
+"""
+
+from hqnn_utils.quantum.engine.fused import expectations, state
+from hqnn_utils.quantum.layer import QuantumLayer
+from hqnn_utils.quantum.noise import noise_model
+from hqnn_utils.quantum.qnode import apply_circuit, build_qnode, draw_circuit, resources
+from hqnn_utils.quantum.spec import CircuitSpec, init_weights
+
+__all__ = [
+    "CircuitSpec",
+    "QuantumLayer",
+    "apply_circuit",
+    "build_qnode",
+    "draw_circuit",
+    "expectations",
+    "init_weights",
+    "noise_model",
+    "resources",
+    "state",
+]

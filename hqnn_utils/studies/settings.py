@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hqnn_utils.data.splits.protocols import check_protocol
 from hqnn_utils.models import BACKBONES, HEADS
-from hqnn_utils.quantum.circuits import CircuitSpec
+from hqnn_utils.quantum import CircuitSpec
 from hqnn_utils.runtime import choose
 from hqnn_utils.studies.records import plain
 from hqnn_utils.training import TrainConfig, TrainingError

@@ -30,10 +30,15 @@ warnings.filterwarnings("ignore")
 
 import torch
 
-from hqnn_utils.quantum.circuits import CircuitSpec, build_qnode, init_weights
+from hqnn_utils.quantum import (
+    CircuitSpec,
+    QuantumLayer,
+    build_qnode,
+    expectations,
+    init_weights,
+)
 from hqnn_utils.quantum.engine.cosines import is_mean_of_cosines
-from hqnn_utils.quantum.engine.statevector import _signs, expectations
-from hqnn_utils.quantum.layers import QuantumLayer
+from hqnn_utils.quantum.engine.measurement import z_of_each_qubit
 
 BUDGET = 10_000  # ms after which a contender, having run three rounds, sits out: a slow one needs no more to be seen as slow
 SIZES = [(4, 2, 32), (8, 3, 32), (10, 4, 64), (12, 4, 64)]  # qubits, layers, batch
@@ -67,7 +72,7 @@ def fused(spec, weights, device):
 def pennylane_torchlayer(spec, weights, device):
     import pennylane as qp
 
-    from hqnn_utils.quantum.circuits import apply_circuit, observables
+    from hqnn_utils.quantum.qnode import apply_circuit, observables
 
     @qp.qnode(
         qp.device("default.qubit", wires=spec.n_qubits), interface="torch", diff_method="backprop"
@@ -110,7 +115,9 @@ def deepquantum(spec, weights, device):
     with torch.no_grad():
         for leaf, value in zip(leaves, weights.flatten()):
             leaf.copy_(value.reshape(leaf.shape))
-    signs = torch.from_numpy(_signs(spec.n_qubits).T.copy()).to(device=device, dtype=torch.float32)
+    signs = torch.from_numpy(z_of_each_qubit(spec.n_qubits).T.copy()).to(
+        device=device, dtype=torch.float32
+    )
     return lambda x: circuit(x).reshape(len(x), -1).abs().square() @ signs, leaves
 
 
@@ -119,7 +126,9 @@ def tensorcircuit_ng(spec, weights, device):
 
     backend = tc.set_backend("pytorch")
     tc.set_dtype("complex64")
-    signs = torch.from_numpy(_signs(spec.n_qubits).T.copy()).to(device=device, dtype=torch.float32)
+    signs = torch.from_numpy(z_of_each_qubit(spec.n_qubits).T.copy()).to(
+        device=device, dtype=torch.float32
+    )
 
     def one(x, w):
         circuit = tc.Circuit(spec.n_qubits)
@@ -146,7 +155,9 @@ def pyqtorch(spec, weights, device):
             keys.append((f"p{number}", what))
     circuit = pyq.QuantumCircuit(spec.n_qubits, operations).to(device=device, dtype=torch.complex64)
     start = pyq.zero_state(spec.n_qubits, dtype=torch.complex64, device=torch.device(device))
-    signs = torch.from_numpy(_signs(spec.n_qubits).copy()).to(device=device, dtype=torch.float32)
+    signs = torch.from_numpy(z_of_each_qubit(spec.n_qubits).copy()).to(
+        device=device, dtype=torch.float32
+    )
 
     def run(x):
         values = {

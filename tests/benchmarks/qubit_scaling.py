@@ -23,8 +23,7 @@ from pathlib import Path
 
 import torch
 
-from hqnn_utils.quantum.circuits import CircuitSpec, init_weights
-from hqnn_utils.quantum.layers import QuantumLayer
+from hqnn_utils.quantum import CircuitSpec, QuantumLayer, init_weights
 from hqnn_utils.studies.records import write_json_atomically
 
 ENGINES = {

@@ -10,8 +10,7 @@ from torch import nn
 
 from hqnn_utils.evaluation import attribution
 from hqnn_utils.models import BoundedAngles, build_model
-from hqnn_utils.quantum.circuits import CircuitSpec
-from hqnn_utils.quantum.layers import QuantumLayer
+from hqnn_utils.quantum import CircuitSpec, QuantumLayer
 
 
 class Stripes(nn.Module):

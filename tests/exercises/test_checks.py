@@ -12,7 +12,7 @@ from scipy import stats
 
 from hqnn_utils.evaluation import comparison
 from hqnn_utils.exercises import check, known_exercises
-from hqnn_utils.quantum.circuits import CircuitSpec
+from hqnn_utils.quantum import CircuitSpec
 
 LABELS = np.array([1] * 42 + [0] * 114)
 PRODUCT = torch.full((1, 4), 0.5, dtype=torch.complex128)

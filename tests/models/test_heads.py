@@ -6,8 +6,7 @@ import pytest
 import torch
 
 from hqnn_utils.models import cores, count_parameters, heads
-from hqnn_utils.quantum.circuits import CircuitSpec
-from hqnn_utils.quantum.layers import QuantumLayer
+from hqnn_utils.quantum import CircuitSpec, QuantumLayer
 
 SPECS = [
     CircuitSpec(),

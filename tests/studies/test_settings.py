@@ -2,7 +2,7 @@
 
 import pytest
 
-from hqnn_utils.quantum.circuits import CircuitSpec
+from hqnn_utils.quantum import CircuitSpec
 from hqnn_utils.studies.settings import (
     DEFAULTS,
     Setting,

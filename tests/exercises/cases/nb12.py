@@ -1,6 +1,6 @@
 """Answers to the exercises of notebook 12: right ones, usual wrong ones, and what the hint must say."""
 
-from hqnn_utils.quantum.circuits import CircuitSpec
+from hqnn_utils.quantum import CircuitSpec
 
 BIG = dict(spec=CircuitSpec(n_qubits=8, n_layers=3), images=546)
 

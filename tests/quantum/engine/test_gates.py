@@ -5,7 +5,7 @@ import pennylane as qp
 import pytest
 import torch
 
-from hqnn_utils.quantum.engine.rotations import rotations
+from hqnn_utils.quantum.engine.gates import rotations
 
 ANGLES = torch.linspace(-7, 7, 15, dtype=torch.float64)
 

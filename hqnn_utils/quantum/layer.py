@@ -1,0 +1,139 @@
+"""A circuit as an ``nn.Module``, and the engines that compute it."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import torch
+from torch import nn
+
+from hqnn_utils.quantum.engine.fused import expectations, refuse_unknown
+from hqnn_utils.quantum.qnode import build_qnode
+from hqnn_utils.quantum.spec import CircuitSpec, init_weights
+from hqnn_utils.runtime import choose
+
+
+def _fused_engine(spec: CircuitSpec, device, shots: int | None, noise):
+    """Our batched torch simulation: exact expectation values only."""
+    if device is not None or shots is not None or noise is not None:
+        raise ValueError(
+            "engine 'fused' computes exact expectation values on torch's own device; "
+            "device=, shots= and noise= need engine='pennylane'"
+        )
+    refuse_unknown(spec)
+    return partial(expectations, spec)
+
+
+def _gradient_method(device_name: str, shots: int | None) -> str:
+    """The fastest method that PennyLane has for a device."""
+    if shots is None and device_name in ("default.qubit", "default.mixed"):
+        return "backprop"
+    if shots is None and device_name.startswith("lightning"):
+        return "adjoint"
+    return "parameter-shift"
+
+
+def _pennylane_engine(spec: CircuitSpec, device, shots: int | None, noise):
+    """A QNode on any PennyLane device, batched where the device and the gradient method allow
+    it.
+    """
+    if device is None:
+        device = "default.qubit" if noise is None else "default.mixed"
+    method = _gradient_method(device if isinstance(device, str) else device.name, shots)
+    qnode = build_qnode(spec, device=device, shots=shots, noise=noise, diff_method=method)
+
+    def batched(inputs, weights):
+        return torch.stack([torch.as_tensor(v) for v in qnode(inputs, weights)], dim=-1)
+
+    def one_by_one(inputs, weights):
+        return torch.stack([batched(row, weights) for row in inputs])
+
+    def run(inputs, weights):
+        wants_gradient = inputs.requires_grad or weights.requires_grad
+        # Parameter-shift cannot differentiate a batched input.
+        if method == "parameter-shift" and torch.is_grad_enabled() and wants_gradient:
+            return one_by_one(inputs, weights)
+        return batched(inputs, weights)
+
+    return run
+
+
+ENGINES = {"fused": _fused_engine, "pennylane": _pennylane_engine}
+
+
+class QuantumLayer(nn.Module):
+    """A parameterised circuit as a layer: (..., n_inputs) -> (..., n_outputs).
+
+    The weights are an ``nn.Parameter`` named ``weights`` of ``spec.weight_shape``, in radian.
+    Inputs and result share one dtype, float32 or float64, and one torch device.
+
+    Parameters
+    ----------
+    spec : the circuit.
+    engine : ``"fused"``, this project's batched simulation, or ``"pennylane"``, which also does
+        shots, noise and other devices, and knows every circuit.
+    device : PennyLane device name, or a device made with ``qp.device(...)``, ``"pennylane"`` only.
+        Default ``default.qubit``, or ``default.mixed`` with noise.
+    shots : samples per expectation value, ``None`` for exact values; ``"pennylane"`` only.
+    noise : ``qp.noise.NoiseModel`` or ``None``; ``"pennylane"`` only.
+    init, generator : see :func:`hqnn_utils.quantum.spec.init_weights`.
+
+    Raises
+    ------
+    ValueError : an unknown engine; an option or a circuit that the engine cannot do; inputs of
+        another width or dtype.
+    """
+
+    def __init__(
+        self,
+        spec: CircuitSpec,
+        engine: str = "fused",
+        device=None,
+        shots: int | None = None,
+        noise=None,
+        init: str = "uniform",
+        generator: torch.Generator | None = None,
+    ):
+        super().__init__()
+        self.spec = spec
+        self.engine = choose("engine", engine, ENGINES)
+        self._options = {"device": device, "shots": shots, "noise": noise}
+        self._run = ENGINES[engine](spec, **self._options)
+        self.weights = nn.Parameter(init_weights(spec, init, generator))
+
+    def __getstate__(self):
+        # QNodes and closures do not pickle; the engine is rebuilt from the spec.
+        return {k: v for k, v in self.__dict__.items() if k != "_run"}
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        self._run = ENGINES[self.engine](self.spec, **self._options)
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Expectation values (..., n_outputs) for inputs (..., n_inputs)."""
+        self._check(inputs)
+        rows = inputs.reshape(-1, self.spec.n_inputs)
+        weights = self.weights.to(inputs.dtype)
+        if not torch.is_grad_enabled():
+            # PennyLane's adjoint devices compute a gradient for whatever says that it wants one.
+            rows, weights = rows.detach(), weights.detach()
+        if len(rows) == 0:  # keeps the graph, so that an empty batch can go backward too
+            values = rows.sum() * weights.sum() + rows.new_zeros(0, self.spec.n_outputs)
+        else:
+            values = self._run(rows, weights).to(device=inputs.device, dtype=inputs.dtype)
+        return values.reshape(*inputs.shape[:-1], self.spec.n_outputs)
+
+    def _check(self, inputs: torch.Tensor) -> None:
+        if inputs.ndim == 0 or inputs.shape[-1] != self.spec.n_inputs:
+            raise ValueError(
+                f"this circuit ({self.spec.label()}) takes {self.spec.n_inputs} features "
+                f"per example, got a tensor of shape {tuple(inputs.shape)}"
+            )
+        if not inputs.is_floating_point():
+            raise ValueError(f"a circuit takes floating-point features, got {inputs.dtype}")
+
+    def extra_repr(self) -> str:
+        """What ``print(layer)`` shows between the brackets."""
+        spec = self.spec
+        sizes = f"{spec.n_inputs} -> {spec.n_outputs}, weights={spec.n_weights}"
+        return f"{spec.label()}, engine={self.engine!r}, {sizes}"

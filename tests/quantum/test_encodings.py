@@ -1,0 +1,86 @@
+"""How features enter: by hand, and a new encoding as one class and one entry."""
+
+import math
+
+import numpy as np
+import pennylane as qp
+import pytest
+import torch
+
+from hqnn_utils.quantum import CircuitSpec, QuantumLayer, build_qnode, expectations, init_weights
+from hqnn_utils.quantum.encodings import ENCODINGS, Encoding
+
+
+def values(spec, inputs, weights):
+    return torch.stack([torch.as_tensor(v) for v in build_qnode(spec)(inputs, weights)], dim=-1)
+
+
+def test_encodings_by_hand():
+    spec = CircuitSpec(n_qubits=2, n_layers=1, encoding="amplitude", entangler="none")
+    amplitudes, zero = (
+        torch.tensor([1.0, 0.0, 2.0, 0.0], dtype=torch.float64),
+        torch.zeros(1, 2, dtype=torch.float64),
+    )
+    np.testing.assert_allclose(
+        values(spec, amplitudes, zero), [(1 - 4) / 5, 1.0], atol=1e-12
+    )  # normalised, wire 0 first
+    blind = CircuitSpec(n_qubits=2, n_layers=1, axis="Z")
+    x = torch.tensor([[0.1, 0.2], [1.0, -2.0]], dtype=torch.float64)
+    out = values(blind, x, torch.full((1, 2), 0.7, dtype=torch.float64))
+    np.testing.assert_allclose(
+        out[0],
+        out[1],
+        atol=1e-12,
+        err_msg="a Z rotation of |0> cannot be seen, as the docstring says",
+    )
+    scaled, plain = CircuitSpec(n_qubits=2, scaling=2.0), CircuitSpec(n_qubits=2)
+    w = init_weights(plain).double()
+    np.testing.assert_allclose(values(scaled, x, w), values(plain, 2 * x, w), atol=1e-12)
+
+
+@pytest.mark.parametrize("name", list(ENCODINGS))
+def test_blank_features_leave_no_trace_of_data(name):
+    spec = CircuitSpec(n_qubits=2, n_layers=1, encoding=name, entangler="none")
+    blank = ENCODINGS[name].blank(spec)
+    found = values(spec, blank, torch.zeros(1, 2))
+    expected = 0.0 if name == "iqp" else 1.0  # Hadamards put every qubit on the equator
+    np.testing.assert_allclose(found, [expected, expected], atol=1e-6)
+
+
+class SquareEncoding(Encoding):
+    """RY by the square of a feature."""
+
+    def queue(self, spec, inputs):
+        for wire in range(spec.n_qubits):
+            qp.RY(spec.scaling * inputs[..., wire] ** 2, wires=wire)
+
+
+def test_a_new_encoding_is_one_entry(monkeypatch):
+    monkeypatch.setitem(ENCODINGS, "square", SquareEncoding())
+    spec = CircuitSpec(n_qubits=2, n_layers=1, encoding="square", entangler="none")
+    assert spec.label() == "2q1l-square-RX-none-Z"
+    layer = QuantumLayer(spec, engine="pennylane")
+    layer.weights.data.zero_()
+    x = torch.tensor([[0.3, -1.1], [0.0, 2.0]])
+    torch.testing.assert_close(layer(x), (x**2).cos())
+    message = (
+        "engine 'fused' does not know the encoding 'square', only angle, amplitude, iqp; "
+        "engine='pennylane' runs it"
+    )
+    with pytest.raises(ValueError, match=message):
+        QuantumLayer(spec)
+    with pytest.raises(ValueError, match=message):
+        expectations(spec, x, init_weights(spec))
+
+
+def test_a_new_rotation_runs_with_pennylane_only(monkeypatch):
+    from hqnn_utils.quantum.spec import ROTATIONS
+
+    monkeypatch.setitem(ROTATIONS, "PhaseShift", 1)
+    spec = CircuitSpec(n_qubits=2, rotation="PhaseShift")
+    x = torch.tensor([[0.3, -1.1]])
+    out = QuantumLayer(spec, engine="pennylane")(x)  # phases do not move Z: RX, then two rings
+    one, two = math.cos(0.3), math.cos(1.1)
+    assert out.tolist()[0] == pytest.approx([one, two], abs=1e-6)
+    with pytest.raises(ValueError, match="does not know the rotation 'PhaseShift', only RX, RY"):
+        QuantumLayer(spec)
