@@ -1,30 +1,19 @@
-"""The plots that more than one notebook draws. Each returns its figure; titles begin with the data's banner.
-
-``banner`` is ``ImageData.banner``: nothing for real images, ``"PHANTOM (synthetic images): "`` for phantoms.
-"""
+"""One function a picture. Each returns its figure, closed, with the data's banner in the title."""
 
 from __future__ import annotations
-
-import os
-from contextlib import contextmanager
 
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from hqnn_utils.data.images import CLASS_NAMES, ImageData
-from hqnn_utils.evaluation.comparison import mean_interval
 from hqnn_utils.evaluation.metrics import confusion
+from hqnn_utils.plots.style import CLASS_COLOURS, colour_of, finish, house_style
 
-# Colour-blind safe, one colour a head in every notebook.
-COLOURS = {
-    "linear": "#0072B2",
-    "matched": "#009E73",
-    "dressed": "#D55E00",
-    "study_hybrid": "#CC79A7",
-    "mlp": "#E69F00",
-}
-TITLES = {
+# Scores in the order in which they are drawn, with the names that a reader knows.
+SCORE_TITLES = {
     "accuracy": "Accuracy",
     "balanced_accuracy": "Balanced accuracy",
     "sensitivity": "Sensitivity",
@@ -36,34 +25,19 @@ TITLES = {
 }
 
 
-@contextmanager
-def house_style():
-    """Seaborn's white grid for the figures drawn inside; what the reader has set is left alone."""
-    with sns.axes_style("whitegrid"), sns.plotting_context("notebook", font_scale=0.9):
-        yield
-
-
-def _colour(name: str, index: int) -> str:
-    return COLOURS.get(name, f"C{index}")
-
-
-def finish(figure, banner: str, title: str):
-    """Title with the data's banner, tidy layout, closed: a notebook shows a returned figure once, not twice."""
-    figure.suptitle(banner + title)
-    figure.tight_layout()
-    plt.close(figure)
-    return figure
-
-
 def image_grid(
     data: ImageData, per_class: int = 6, seed: int = 0, title: str = "Breast ultrasound"
-):
-    """One row of random images per class, with ids. Cells that call this carry the tag ``draws-images``."""
+) -> Figure:
+    """Draw one row of random images per class, malignant first, each with its id.
+
+    Cells that call this carry the tag ``draws-images``: their outputs are never stored.
+    """
     rng = np.random.default_rng(seed)
     figure, axes = plt.subplots(2, per_class, figsize=(1.5 * per_class, 4.3), squeeze=False)
-    for row, label in zip(axes, (1, 0)):
+    for row, label in zip(axes, (1, 0), strict=True):
         pool = np.flatnonzero(data.labels == label)
-        for axis, index in zip(row, rng.choice(pool, min(per_class, len(pool)), replace=False)):
+        chosen = rng.choice(pool, min(per_class, len(pool)), replace=False)
+        for axis, index in zip(row, chosen, strict=False):  # a small class leaves places empty
             axis.imshow(data.images[index], cmap="gray", vmin=0, vmax=255)
             axis.set_title(f"{CLASS_NAMES[label]}\n{data.ids[index]}", fontsize=7)
     for axis in axes.flat:
@@ -71,222 +45,132 @@ def image_grid(
     return finish(figure, data.banner, title)
 
 
-def patient_grid(
-    data: ImageData,
-    patients: int = 8,
-    images: int = 3,
-    seed: int = 0,
-    title: str = "images of one patient stand in one column",
-):
-    """Columns are patients, benign ones first, rows are images of each. Cells that call this on real images carry the tag ``draws-images``."""
-    rng = np.random.default_rng(seed)
-    columns = []
-    for label in (0, 1):
-        pool = np.unique(data.patients[data.labels == label])
-        columns += [
-            (label, who)
-            for who in np.sort(rng.choice(pool, min(patients // 2, len(pool)), replace=False))
-        ]
-    figure, axes = plt.subplots(
-        images, len(columns), figsize=(1.35 * len(columns), 1.4 * images + 0.9), squeeze=False
-    )
-    for column, (label, who) in zip(axes.T, columns):
-        for axis, index in zip(column, np.flatnonzero(data.patients == who)):
-            axis.imshow(data.images[index], interpolation="nearest")
-        column[0].set_title(f"{('benign', 'malignant')[label]}\n{who}", fontsize=8)
-    for axis in axes.flat:
-        axis.set_axis_off()
-    return finish(figure, data.banner, title)
-
-
 def training_curves(
     histories: dict[str, list[dict]], chosen: dict[str, int] | None = None, banner: str = ""
-):
-    """Training loss (left) and validation AUC (right) per epoch, one line a model; a dot marks the chosen epoch."""
+) -> Figure:
+    """Draw training loss (left) and validation AUC (right) per epoch, one line a model.
+
+    Parameters
+    ----------
+    histories : dict
+        For each model one dict an epoch, with ``epoch`` (counted from 1), ``loss`` and ``val_auc``.
+    chosen : dict, optional
+        For each model the epoch that was chosen on validation data; it gets a dot.
+    """
+    chosen = chosen or {}
     with house_style():
         figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.6))
         for index, (name, history) in enumerate(histories.items()):
-            epochs, style = (
-                [h["epoch"] for h in history],
-                dict(color=_colour(name, index), label=name),
-            )
-            left.plot(epochs, [h["loss"] for h in history], **style)
-            right.plot(epochs, [h["val_auc"] for h in history], **style)
-            if chosen and chosen.get(name):
-                right.plot(
-                    chosen[name],
-                    history[chosen[name] - 1]["val_auc"],
-                    "o",
-                    color=_colour(name, index),
-                    markersize=8,
-                )
+            colour = colour_of(name, index)
+            epochs = [row["epoch"] for row in history]
+            scores = [row["val_auc"] for row in history]
+            left.plot(epochs, [row["loss"] for row in history], color=colour, label=name)
+            right.plot(epochs, scores, color=colour, label=name)
+            if chosen.get(name):
+                best = chosen[name]
+                right.plot(best, scores[best - 1], "o", color=colour, markersize=8)
         left.set(xlabel="epoch", ylabel="training loss (cross-entropy)")
         right.set(xlabel="epoch", ylabel="validation AUC")
         left.legend()
     return finish(figure, banner, "training curves (dot: epoch chosen on validation)")
 
 
-def confusion_matrices(
-    y, probabilities: dict[str, np.ndarray], threshold: float = 0.5, banner: str = ""
-):
-    """One matrix a model: rows are the truth, columns the answer at ``threshold``, numbers are images."""
-    figure, axes = plt.subplots(
-        1, len(probabilities), figsize=(3.3 * len(probabilities), 3.7), squeeze=False
-    )
-    short = ("benign/\nnormal", "malignant")
-    for axis, (name, p) in zip(axes[0], probabilities.items()):
-        c = confusion(y, p, threshold)
-        sns.heatmap(
-            [[c["tn"], c["fp"]], [c["fn"], c["tp"]]],
-            annot=True,
-            fmt="d",
-            cmap="Blues",
-            cbar=False,
-            square=True,
-            ax=axis,
-            xticklabels=short,
-            yticklabels=short,
-            vmin=0,
-        )
-        axis.set(title=name, xlabel="model says", ylabel="truth")
-    return finish(figure, banner, f"confusion matrices, {len(y)} images, threshold {threshold:.2f}")
-
-
 def score_intervals(
     table: dict[str, dict[str, tuple[float, float, float]]],
     banner: str = "",
     title: str = "test scores with 95 % intervals",
-):
-    """Forest plot. ``table[model][score] = (value, low, high)``; one panel a score, one line a model."""
+) -> Figure:
+    """Draw a forest plot: one panel a score, one row a model, a dot on its interval.
+
+    ``table[model][score]`` is ``(value, low, high)``; scores not in ``SCORE_TITLES`` are not drawn.
+    """
     names = list(table)
-    shown = [s for s in TITLES if any(s in table[n] for n in names)]
+    shown = [score for score in SCORE_TITLES if any(score in table[name] for name in names)]
+    size = (2.2 * len(shown), 0.45 * len(names) + 1.7)
     with house_style():
-        figure, axes = plt.subplots(
-            1,
-            len(shown),
-            figsize=(2.2 * len(shown), 0.45 * len(names) + 1.7),
-            sharey=True,
-            squeeze=False,
-        )
-        for axis, score in zip(axes[0], shown):
+        figure, axes = plt.subplots(1, len(shown), figsize=size, sharey=True, squeeze=False)
+        for axis, score in zip(axes[0], shown, strict=True):
             for row, name in enumerate(names):
                 if score in table[name]:
                     value, low, high = table[name][score]
-                    axis.plot([low, high], [row, row], color=_colour(name, row), lw=2)
-                    axis.plot(value, row, "o", color=_colour(name, row))
-            axis.set(
-                title=TITLES[score],
-                yticks=range(len(names)),
-                yticklabels=names,
-                ylim=(len(names) - 0.5, -0.5),
-            )
+                    axis.plot([low, high], [row, row], color=colour_of(name, row), lw=2)
+                    axis.plot(value, row, "o", color=colour_of(name, row))
+            axis.set(title=SCORE_TITLES[score], yticks=range(len(names)), yticklabels=names)
+            axis.set_ylim(len(names) - 0.5, -0.5)  # the first model on top
             axis.xaxis.set_major_locator(plt.MaxNLocator(3))
     return finish(figure, banner, title)
 
 
-def seed_dots(values: dict[str, list[float]], score: str = "test AUC", banner: str = ""):
-    """One dot a run, one thin line a seed across the models, a bar at each mean. ``values[model]`` is ordered by seed."""
+def seed_dots(values: dict[str, list[float]], score: str = "test AUC", banner: str = "") -> Figure:
+    """Draw one dot a run, one thin line a seed across the models, a black bar at each mean.
+
+    ``values[model]`` is ordered by seed, the same seeds for every model.
+    """
     names, table = list(values), np.array(list(values.values()))
+    seeds = table.shape[1]
     with house_style():
         figure, axis = plt.subplots(figsize=(1.6 * len(names) + 2, 3.6))
         axis.plot(range(len(names)), table, color="0.75", lw=1, zorder=1)
         for column, name in enumerate(names):
-            axis.scatter(
-                [column] * table.shape[1], table[column], color=_colour(name, column), zorder=2
-            )
-            axis.hlines(
-                table[column].mean(), column - 0.2, column + 0.2, color="black", lw=2, zorder=3
-            )
-        axis.set(
-            xticks=range(len(names)), xticklabels=names, ylabel=score, xlim=(-0.5, len(names) - 0.5)
-        )
-    return finish(figure, banner, f"{table.shape[1]} seed(s): dots are runs, bars are means")
+            runs = table[column]
+            axis.scatter([column] * seeds, runs, color=colour_of(name, column), zorder=2)
+            axis.hlines(runs.mean(), column - 0.2, column + 0.2, color="black", lw=2, zorder=3)
+        axis.set(xticks=range(len(names)), xticklabels=names, ylabel=score)
+        axis.set_xlim(-0.5, len(names) - 0.5)
+    return finish(figure, banner, f"{seeds} seed(s): dots are runs, bars are means")
 
 
-def condition_forest(
-    values: dict[str, list[float]],
-    reference: str,
-    score: str = "test AUC",
-    banner: str = "",
-    title: str = "",
-):
-    """One row a condition: grey dots are seeds, the bar is the 95 % interval of their mean (Student's t), the dashed line ``reference``'s mean."""
-    with house_style():
-        figure, axis = plt.subplots(figsize=(8.5, 0.33 * len(values) + 1.3))
-        axis.axvline(np.mean(values[reference]), color="0.6", ls="--", lw=1)
-        for row, (name, found) in enumerate(values.items()):
-            mean, low, high = mean_interval(found)
-            axis.plot(found, [row] * len(found), "o", color="0.75", markersize=4)
-            axis.plot([low, high], [row, row], color=_colour(name.split(",")[0], 0), lw=3)
-            axis.plot(mean, row, "|", color="black", markersize=12)
-        axis.set(
-            yticks=range(len(values)),
-            yticklabels=values,
-            ylim=(len(values) - 0.5, -0.5),
-            xlabel=score,
-        )
-    return finish(figure, banner, title)
+def threshold_view(y, p, threshold: float, banner: str = "", where: str = "validation") -> Figure:
+    """Draw probabilities by class with a threshold, and the confusion matrix that follows from it.
 
-
-def threshold_view(y, p, threshold: float, banner: str = "", where: str = "validation"):
-    """Histogram of probabilities by class with the threshold, and the confusion matrix that follows from it."""
+    Parameters
+    ----------
+    y, p : array_like, shape (images,)
+        Labels (1 = malignant) and predicted probabilities of malignant.
+    threshold : float
+        From this probability on an image is called malignant.
+    where : str
+        The part of the data that the images come from, for the label of the axis.
+    """
     y, p = np.asarray(y), np.asarray(p)
-    c = confusion(y, p, threshold)
+    counts = confusion(y, p, threshold)
     with house_style():
         figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3.4), width_ratios=[2, 1])
-        for label, colour in ((0, "#56B4E9"), (1, "#D55E00")):
-            left.hist(
-                p[y == label],
-                bins=np.linspace(0, 1, 21),
-                alpha=0.65,
-                color=colour,
-                label=CLASS_NAMES[label],
-            )
+        bins = np.linspace(0, 1, 21)
+        for label, colour in CLASS_COLOURS.items():
+            left.hist(p[y == label], bins=bins, alpha=0.65, color=colour, label=CLASS_NAMES[label])
         left.axvline(threshold, color="black", ls="--", label=f"threshold {threshold:.2f}")
         left.set(xlabel="predicted probability of malignant", ylabel=f"{where} images")
         left.legend(fontsize=8)
-        sns.heatmap(
-            [[c["tn"], c["fp"]], [c["fn"], c["tp"]]],
-            annot=True,
-            fmt="d",
-            cmap="Blues",
-            cbar=False,
-            ax=right,
-            square=True,
-            xticklabels=("benign", "malignant"),
-            yticklabels=("benign", "malignant"),
-            vmin=0,
-        )
-        right.set(xlabel="model says", ylabel="truth")
-    missed = f"{c['fn']} of {c['fn'] + c['tp']} malignant missed, {c['fp']} of {c['fp'] + c['tn']} others called malignant"
-    return finish(figure, banner, missed)
+        _confusion_matrix(right, counts)
+    malignant, others = counts["fn"] + counts["tp"], counts["fp"] + counts["tn"]
+    missed = f"{counts['fn']} of {malignant} malignant missed"
+    alarms = f"{counts['fp']} of {others} others called malignant"
+    return finish(figure, banner, f"{missed}, {alarms}")
 
 
-def explore(draw, **controls):
-    """Show ``draw(**values)`` above ipywidgets controls and redraw on each change; without controls where ``HQNN_STATIC`` is set.
+def _confusion_matrix(axis: Axes, counts: dict[str, int]) -> None:
+    """Draw the four counts: rows are the truth, columns what the model says."""
+    matrix = [[counts["tn"], counts["fp"]], [counts["fn"], counts["tp"]]]
+    names = ("benign", "malignant")
+    look = dict(annot=True, fmt="d", cmap="Blues", vmin=0, cbar=False, square=True)
+    sns.heatmap(matrix, ax=axis, xticklabels=names, yticklabels=names, **look)
+    axis.set(xlabel="model says", ylabel="truth")
 
-    ``draw`` returns a figure; ``controls`` are ipywidgets. The figure is an ordinary output that is updated in place, not
-    one inside a widget as with ``ipywidgets.interact``: an error in ``draw`` stops the notebook, the picture is also there
-    on a page without a kernel, and headless clients have been seen to hang on outputs inside widgets.
+
+def spectra(found: dict[str, np.ndarray], highest: int) -> Figure:
+    """Draw the size of each Fourier coefficient: mean (dot) and range (bar) over random weights.
+
+    ``found[name]`` has the shape (draws, frequencies); frequencies above ``highest`` are left out.
     """
-
-    def current():
-        return draw(**{name: control.value for name, control in controls.items()})
-
-    figure = current()
-    if os.environ.get("HQNN_STATIC"):
-        return figure
-    import ipywidgets
-    from IPython.display import display
-
-    shown = display(figure, display_id=True)
-
-    def redraw(change):
-        new = current()
-        if shown is not None:  # None where no notebook displays anything
-            shown.update(new)
-
-    for name, control in controls.items():
-        control.description = control.description or name
-        control.observe(redraw, names="value")
-    display(ipywidgets.VBox(list(controls.values())))
+    frequencies = range(highest + 1)
+    size = (2.9 * len(found), 3)
+    with house_style():
+        figure, axes = plt.subplots(1, len(found), figsize=size, sharey=True, squeeze=False)
+        for axis, (name, values) in zip(axes[0], found.items(), strict=True):
+            values = values[:, : highest + 1]
+            axis.vlines(frequencies, values.min(axis=0), values.max(axis=0), color="0.7", lw=6)
+            axis.plot(frequencies, values.mean(axis=0), "o", color="#D55E00")
+            axis.set(title=name, xlabel="frequency k", xticks=frequencies)
+        axes[0][0].set_ylabel("size of coefficient |c_k|")
+    return finish(figure, "", "Fourier coefficients of the output as a function of one feature")

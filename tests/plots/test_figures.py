@@ -1,34 +1,44 @@
-"""Figures draw what they are given; those of phantoms say so."""
+"""Figures hold what they are given; those of phantoms say so."""
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgba
+from sklearn.metrics import confusion_matrix
 
+from hqnn_utils import plots
 from hqnn_utils.data.images import load_breastmnist
-from hqnn_utils.plots import figures
 
 BANNER = "PHANTOM (synthetic images): "
-Y = np.r_[np.ones(5, int), np.zeros(9, int)]
-P = np.linspace(0.95, 0.05, 14)
+truth = np.r_[np.ones(5, int), np.zeros(9, int)]
+chance = np.linspace(0.95, 0.05, 14)
+
+
+def history(*aucs):
+    return [dict(epoch=e, loss=1 / e, val_auc=auc) for e, auc in enumerate(aucs, start=1)]
+
+
+def points(line):
+    return list(zip(line.get_xdata(), line.get_ydata(), strict=True))
+
+
+def texts(axis):
+    return [t.get_text() for t in axis.texts]
+
+
+def legend(axis):
+    return [t.get_text() for t in axis.get_legend().get_texts()]
 
 
 def draw_all(data, banner):
-    history = [dict(epoch=e, loss=1 / e, val_auc=0.5 + 0.1 * e) for e in (1, 2, 3)]
+    curves = {"linear": history(0.6, 0.9), "dressed": history(0.7, 0.8)}
+    intervals = {"linear": {"auc": (0.9, 0.8, 0.95)}}
     return [
-        figures.image_grid(data, per_class=3),
-        figures.training_curves(
-            {"linear": history, "dressed": history}, {"linear": 2}, banner=banner
-        ),
-        figures.confusion_matrices(Y, {"linear": P, "dressed": 1 - P}, banner=banner),
-        figures.score_intervals(
-            {
-                "linear": {"auc": (0.9, 0.8, 0.95)},
-                "mine": {"auc": (0.8, 0.7, 0.9), "f1": (0.5, 0.4, 0.6)},
-            },
-            banner=banner,
-        ),
-        figures.threshold_view(Y, P, 0.5, banner=banner),
-        figures.seed_dots({"linear": [0.8, 0.9], "dressed": [0.7, 0.95]}, banner=banner),
+        plots.image_grid(data, per_class=3),
+        plots.training_curves(curves, {"linear": 2}, banner=banner),
+        plots.score_intervals(intervals, banner=banner),
+        plots.threshold_view(truth, chance, 0.5, banner=banner),
+        plots.seed_dots({"linear": [0.8, 0.9]}, banner=banner),
     ]
 
 
@@ -40,61 +50,175 @@ def test_titles_say_phantom_exactly_when_it_is_one(medmnist_file):
     assert plt.get_fignums() == [], "a returned figure is shown once by the notebook, not twice"
 
 
-def texts(axis):
-    return [t.get_text() for t in axis.texts]
+# ------------------------------------------------------------------------------- images
 
 
-def test_confusion_matrices_hold_the_counts():
-    figure = figures.confusion_matrices(Y, {"linear": P}, threshold=0.5)
-    c = figures.confusion(Y, P, 0.5)
-    assert (
-        texts(figure.axes[0])
-        == [str(c[k]) for k in ("tn", "fp", "fn", "tp")]
-        == ["7", "2", "0", "5"]
-    )
+@pytest.fixture
+def data(medmnist_file):
+    return load_breastmnist(source=medmnist_file)
+
+
+def shown_ids(figure):
+    return [axis.get_title().split("\n")[1] for axis in figure.axes if axis.get_title()]
+
+
+def test_image_grid_shows_each_class_in_its_row(data):
+    figure = plots.image_grid(data, per_class=3, title="some images")
+    names = [axis.get_title().split("\n")[0] for axis in figure.axes]
+    assert names == ["malignant"] * 3 + ["benign or normal"] * 3
+    for axis, shown in zip(figure.axes, shown_ids(figure), strict=True):
+        (index,) = np.flatnonzero(data.ids == shown)
+        assert (axis.images[0].get_array() == data.images[index]).all()
+        assert axis.images[0].get_clim() == (0, 255), "grey means the same in every image"
+        assert not axis.axison
+    assert len(set(shown_ids(figure))) == 6
+    assert figure.get_suptitle() == "some images"
+
+
+def test_image_grid_draws_by_its_seed(data):
+    first, again, other = (plots.image_grid(data, 3, seed) for seed in (0, 0, 1))
+    assert shown_ids(first) == shown_ids(again) != shown_ids(other)
+    assert shown_ids(plots.image_grid(data, 3)) == shown_ids(first)
+    assert plots.image_grid(data).get_suptitle() == "Breast ultrasound"
+
+
+def test_image_grid_leaves_places_empty_where_a_class_is_small(data):
+    few = data.take(np.r_[np.flatnonzero(data.labels == 1)[:2], np.flatnonzero(data.labels == 0)])
+    figure = plots.image_grid(few)
+    assert [len(axis.images) for axis in figure.axes] == [1, 1, 0, 0, 0, 0] + [1] * 6
+
+
+# ----------------------------------------------------------------------------- training
+
+
+def test_training_curves_hold_loss_and_auc():
+    curves = {"linear": history(0.6, 0.9, 0.7), "mine": history(0.5, 0.6)}
+    left, right = plots.training_curves(curves).axes
+    assert [points(line) for line in left.lines] == [
+        [(1, 1), (2, 1 / 2), (3, 1 / 3)],
+        [(1, 1), (2, 1 / 2)],
+    ]
+    assert [points(line) for line in right.lines] == [
+        [(1, 0.6), (2, 0.9), (3, 0.7)],
+        [(1, 0.5), (2, 0.6)],
+    ]
+    for axis in (left, right):
+        assert [line.get_color() for line in axis.lines] == [plots.COLOURS["linear"], "C1"]
+        assert axis.get_xlabel() == "epoch"
+    assert legend(left) == ["linear", "mine"]
+    assert left.get_ylabel() == "training loss (cross-entropy)"
+    assert right.get_ylabel() == "validation AUC"
+
+
+def test_the_chosen_epoch_is_marked():
+    curves = {"linear": history(0.6, 0.9, 0.7), "mlp": history(0.5, 0.6)}
+    right = plots.training_curves(curves, {"linear": 2}).axes[1]
+    (dot,) = [line for line in right.lines if line.get_marker() == "o"]
+    assert points(dot) == [(2, 0.9)]
+    assert dot.get_color() == plots.COLOURS["linear"]
+
+
+# -------------------------------------------------------------------------------- scores
 
 
 def test_score_intervals_draw_value_and_ends():
-    axis = figures.score_intervals({"linear": {"auc": (0.9, 0.8, 0.95)}}).axes[0]
-    bar, dot = axis.lines
-    assert list(bar.get_xdata()) == [0.8, 0.95]
-    assert list(dot.get_xdata()) == [0.9]
+    table = {
+        "linear": {"auc": (0.9, 0.8, 0.95), "brier": (0.1, 0.05, 0.2)},
+        "mine": {"auc": (0.8, 0.7, 0.9), "accuracy": (0.5, 0.4, 0.6), "seconds": (1, 1, 1)},
+    }
+    figure = plots.score_intervals(table, title="all of them")
+    accuracy, auc, brier = figure.axes
+    assert [a.get_title() for a in figure.axes] == ["Accuracy", "AUC", "Brier score"]
+    assert [points(line) for line in auc.lines] == [
+        [(0.8, 0), (0.95, 0)],
+        [(0.9, 0)],
+        [(0.7, 1), (0.9, 1)],
+        [(0.8, 1)],
+    ]
+    colours = [line.get_color() for line in auc.lines]
+    assert colours == [plots.COLOURS["linear"]] * 2 + ["C1"] * 2
+    assert [points(line)[-1] for line in accuracy.lines] == [(0.6, 1), (0.5, 1)]
+    assert [points(line)[-1] for line in brier.lines] == [(0.2, 0), (0.1, 0)]
+    assert [t.get_text() for t in accuracy.get_yticklabels()] == ["linear", "mine"]
+    assert auc.get_ylim() == (1.5, -0.5), "the first model on top"
+    assert figure.get_suptitle() == "all of them"
+    assert plots.score_intervals(table).get_suptitle() == "test scores with 95 % intervals"
 
 
-def test_chosen_epoch_is_marked():
-    history = [dict(epoch=e, loss=1.0, val_auc=v) for e, v in ((1, 0.6), (2, 0.9), (3, 0.7))]
-    right = figures.training_curves({"linear": history}, {"linear": 2}).axes[1]
-    dot = [line for line in right.lines if line.get_marker() == "o"]
-    assert len(dot) == 1
-    assert (dot[0].get_xdata()[0], dot[0].get_ydata()[0]) == (2, 0.9)
+def test_seed_dots_join_the_runs_of_a_seed():
+    values = {"linear": [0.8, 0.9, 0.7], "mine": [0.7, 0.95, 0.6]}
+    figure = plots.seed_dots(values, score="balanced accuracy")
+    (axis,) = figure.axes
+    seeds = [points(line) for line in axis.lines]
+    assert seeds == [[(0, 0.8), (1, 0.7)], [(0, 0.9), (1, 0.95)], [(0, 0.7), (1, 0.6)]]
+    dots, _, more, bars = axis.collections
+    assert dots.get_offsets().tolist() == [[0, 0.8], [0, 0.9], [0, 0.7]]
+    assert more.get_offsets().tolist() == [[1, 0.7], [1, 0.95], [1, 0.6]]
+    assert tuple(dots.get_facecolor()[0]) == to_rgba(plots.COLOURS["linear"])
+    assert bars.get_segments()[0][:, 1] == pytest.approx([0.75, 0.75]), "the mean of mine"
+    assert bars.get_segments()[0][:, 0] == pytest.approx([0.8, 1.2])
+    assert [t.get_text() for t in axis.get_xticklabels()] == ["linear", "mine"]
+    assert axis.get_ylabel() == "balanced accuracy"
+    assert axis.get_xlim() == (-0.5, 1.5)
+    assert figure.get_suptitle() == "3 seed(s): dots are runs, bars are means"
+    assert plots.seed_dots(values).axes[0].get_ylabel() == "test AUC"
 
 
-def test_explore_runs_headless_and_does_not_hide_errors(monkeypatch):
-    ipywidgets = pytest.importorskip("ipywidgets")
-    slider = ipywidgets.FloatSlider(value=0.3, min=0, max=1)
-    monkeypatch.delenv("HQNN_STATIC", raising=False)
-    seen = []
-    assert figures.explore(lambda t: seen.append(t), t=slider) is None
-    assert seen == [0.3], "drawn once at the start"
-    slider.value = 0.7
-    assert seen == [0.3, 0.7], "and again when the knob turns"
-    with pytest.raises(ZeroDivisionError):
-        figures.explore(lambda t: 1 / 0, t=slider)
-    monkeypatch.setenv("HQNN_STATIC", "1")
-    figure = figures.explore(lambda t: figures.threshold_view(Y, P, t), t=slider)
-    assert figure.get_suptitle() == figures.threshold_view(Y, P, 0.7).get_suptitle() != ""
+# ----------------------------------------------------------------------------- threshold
 
 
-def test_patient_grid_puts_a_patient_in_a_column():
-    from hqnn_utils.data.breakhis import phantom_patients
-
-    phantom = phantom_patients(8, 0, patients=(3, 4), per_patient=2)
-    figure = figures.patient_grid(phantom, patients=6, images=3)
-    assert figure._suptitle.get_text().startswith("PHANTOM")
-    titles = [axis.get_title() for axis in figure.axes if axis.get_title()]
-    assert len(titles) == 6
-    assert all(t.startswith("benign") for t in titles[:3])
-    assert all(t.startswith("malignant") for t in titles[3:])
-    assert sum(bool(axis.images) for axis in figure.axes) == 12, (
-        "two images a patient; the third row stays empty"
+@pytest.mark.parametrize("threshold", [0.2, 0.5, chance[2]])
+def test_threshold_view_holds_histogram_and_counts(threshold):
+    figure = plots.threshold_view(list(truth), list(chance), threshold, where="test")
+    left, right = figure.axes
+    heights = [[bar.get_height() for bar in bars] for bars in left.containers]
+    assert heights == [
+        np.histogram(chance[truth == k], np.linspace(0, 1, 21))[0].tolist() for k in (0, 1)
+    ]
+    assert points(left.lines[0])[0][0] == threshold
+    assert legend(left)[:2] == ["benign or normal", "malignant"]
+    assert legend(left)[2] == f"threshold {threshold:.2f}"
+    assert left.get_xlabel() == "predicted probability of malignant"
+    assert left.get_ylabel() == "test images"
+    counts = confusion_matrix(
+        truth, chance >= threshold
+    ).ravel()  # scikit-learn's order: tn, fp, fn, tp
+    assert texts(right) == [str(c) for c in counts]
+    assert (right.get_xlabel(), right.get_ylabel()) == ("model says", "truth")
+    assert [t.get_text() for t in right.get_xticklabels()] == ["benign", "malignant"]
+    assert [t.get_text() for t in right.get_yticklabels()] == ["benign", "malignant"]
+    assert figure.get_suptitle() == (
+        f"{counts[2]} of 5 malignant missed, {counts[1]} of 9 others called malignant"
     )
+
+
+def test_threshold_view_is_about_validation_images_unless_told_otherwise():
+    left = plots.threshold_view(truth, chance, 0.5).axes[0]
+    assert left.get_ylabel() == "validation images"
+    classes = [to_rgba(bars[0].get_facecolor())[:3] for bars in left.containers]
+    assert classes == [to_rgba(plots.CLASS_COLOURS[k])[:3] for k in (0, 1)]
+
+
+# ------------------------------------------------------------------------------- spectra
+
+
+def test_spectra_draw_range_and_mean_up_to_the_highest_frequency():
+    found = {
+        "one": np.array([[0.1, 0.5, 0.0, 9.0], [0.3, 0.7, 0.2, 9.0]]),
+        "two": np.array([[0.0, 0.2, 0.4, 9.0]]),
+    }
+    figure = plots.spectra(found, highest=2)
+    first, second = figure.axes
+    assert points(first.lines[0]) == [
+        (0, pytest.approx(0.2)),
+        (1, pytest.approx(0.6)),
+        (2, pytest.approx(0.1)),
+    ]
+    ranges = [segment[:, 1].tolist() for segment in first.collections[0].get_segments()]
+    assert ranges == [[0.1, 0.3], [0.5, 0.7], [0.0, 0.2]]
+    assert points(second.lines[0]) == [(0, 0.0), (1, 0.2), (2, 0.4)]
+    assert [axis.get_title() for axis in figure.axes] == ["one", "two"]
+    assert all(axis.get_xlabel() == "frequency k" for axis in figure.axes)
+    assert first.get_ylabel() == "size of coefficient |c_k|"
+    assert figure.get_suptitle().startswith("Fourier coefficients of the output")
+    assert len(plots.spectra({"one": found["one"]}, highest=1).axes) == 1
