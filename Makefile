@@ -8,7 +8,7 @@ export PYTHONHASHSEED ?= 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test notebooks bench student retarget lint clean
+.PHONY: help install run test notebooks bench mutants student retarget lint clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,10 @@ bench: build/peers/.installed $(STAMP)  ## quantum layer beside its peers, qubit
 	@build/peers/bin/python tests/benchmarks/quantum_layer.py --out notebooks/results/benchmarks
 	@$(BIN)/python tests/benchmarks/qubit_scaling.py --out notebooks/results/benchmarks
 	@$(BIN)/python tests/benchmarks/breakhis_loading.py --out notebooks/results/benchmarks
+
+mutants: $(STAMP)  ## how many changes of behaviour the tests notice, room by room (ROOMS="training"); takes long
+	@$(BIN)/python -m pip install --quiet "mutmut>=3.8" -c tests/constraints.txt
+	@$(BIN)/python tests/mutation/measure.py $(ROOMS)
 
 student: $(STAMP)  ## versions without solutions and outputs, in build/student
 	@$(COURSE) student
