@@ -29,13 +29,15 @@ def test_identity_sees_settings_data_and_model():
 
 
 def test_what_is_saved_is_loaded(tmp_path):
-    path = tmp_path / "new" / "run.pt"
+    path = tmp_path / "new" / "folder" / "run.pt"
     belongs = {"lr": 0.1, "data": "a", "model": "b"}
     save_checkpoint(path, {"settings": belongs, "more": torch.arange(3)})
     found = load_checkpoint(path, belongs, "cpu")
     assert found["more"].tolist() == [0, 1, 2]
     assert [p.name for p in path.parent.iterdir()] == ["run.pt"]
+    (path.parent / "run.pt.tmp").write_bytes(b"left by a process that was killed")
     save_checkpoint(path, {"settings": belongs, "more": 1})
+    assert [p.name for p in path.parent.iterdir()] == ["run.pt"]
     assert load_checkpoint(path, belongs, "cpu")["more"] == 1
 
 

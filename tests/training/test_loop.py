@@ -103,9 +103,12 @@ def test_damaged_checkpoint_is_clear(tmp_path):
         fit(net(), toy(), toy(30, 1), checkpoint=path, **OPTIONS)
 
 
-def test_a_checkpoint_never_runs_code(tmp_path):
+def test_a_checkpoint_never_runs_code(tmp_path, capsys):
     class Harmful:
-        def __reduce__(self):
+    assert "code ran" not in capsys.readouterr().out
+
+
+def __reduce__(self):
             return (print, ("code ran",))
 
     path = tmp_path / "run.pt"

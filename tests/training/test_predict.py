@@ -59,6 +59,9 @@ def test_logits_come_without_gradients_and_in_batches():
     sizes.clear()
     predict_proba(model, torch.zeros(600, 5))
     assert sizes == [256, 256, 88]
+    sizes.clear()
+    predict_proba(model, torch.zeros(600, 5), batch_size=400)
+    assert sizes == [400, 200]
 
 
 def test_the_mode_comes_back_after_an_error():
