@@ -105,16 +105,14 @@ def test_damaged_checkpoint_is_clear(tmp_path):
 
 def test_a_checkpoint_never_runs_code(tmp_path, capsys):
     class Harmful:
-    assert "code ran" not in capsys.readouterr().out
-
-
-def __reduce__(self):
+        def __reduce__(self):
             return (print, ("code ran",))
 
     path = tmp_path / "run.pt"
     torch.save({"settings": Harmful()}, path)
     with pytest.raises(TrainingError, match="cannot be read"):
         fit(net(), toy(), toy(30, 1), checkpoint=path, **OPTIONS)
+    assert "code ran" not in capsys.readouterr().out
 
 
 def test_best_weights_are_the_best_epochs(monkeypatch):
