@@ -1,0 +1,12 @@
+"""Scores of a classifier, how sure they are, and comparisons. numpy in, numbers out.
+
+``metrics``      scores of one model, and an interval for each
+``calibration``  can its probabilities be believed, and a remedy
+``comparison``   two models on the same images, several seeds, several questions
+``power``        what a test can notice, and how many images that takes
+``patients``     scores where several images come from one patient
+``resampling``   what all bootstraps have in common
+
+Everywhere ``y`` is 0 or 1 with 1 = malignant, and ``p`` is the predicted probability of 1. An
+image is called malignant where ``p >= threshold``. scikit-learn, SciPy and statsmodels do the work.
+"""

@@ -1,6 +1,7 @@
-"""Scores when several images come from one patient. numpy in, numbers out.
+"""Scores when several images come from one patient.
 
-Images of one patient look alike, so they are right or wrong together: an interval that counts them as independent is too narrow.
+Images of one patient look alike, so they are right or wrong together: an interval that counts
+them as independent is too narrow. Here **patients** are resampled, each with all its images.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from hqnn_utils.evaluation.metrics import check_predictions, rank_auc
+from hqnn_utils.evaluation.resampling import percentile_interval
 
 PATIENT_SCORES = (
     "image_accuracy",
@@ -19,101 +21,26 @@ PATIENT_SCORES = (
 )
 
 
-def _checked(y, p, patients) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """``(y, p, patient number)``; ValueError where lengths differ or one patient has both labels."""
-    y, p = check_predictions(y, p)
-    patients = np.asarray(patients)
-    if patients.shape != y.shape:
-        raise ValueError(f"need one patient an image, got {patients.shape} for {y.shape}")
-    names, number = np.unique(patients, return_inverse=True)
-    share = np.bincount(number, weights=y) / np.bincount(number)
-    mixed = names[(share > 0) & (share < 1)]
-    if len(mixed):
-        raise ValueError(
-            f"a patient is benign or malignant, but {mixed[0]} has both labels: score such images without patients"
-        )
-    return y, p, number
-
-
-def patient_table(y, p, patients, threshold: float = 0.5):
-    """pandas table, one row a patient: ``label``, ``images``, ``right`` (share of its images), mean ``probability``."""
-    import pandas as pd
-
-    y, p, _ = _checked(y, p, patients)
-    rows = pd.DataFrame(
-        {"patient": patients, "label": y, "right": (p >= threshold) == y, "probability": p}
-    )
-    return rows.groupby("patient").agg(
-        label=("label", "first"),
-        images=("label", "size"),
-        right=("right", "mean"),
-        probability=("probability", "mean"),
-    )
-
-
 def patient_scores(y, p, patients, threshold: float = 0.5) -> dict[str, float]:
-    """The numbers of ``PATIENT_SCORES``.
+    """The numbers of ``PATIENT_SCORES``. What needs both classes is NaN with one.
 
-    ``recognition_rate`` is Spanhol et al.'s (doi 10.1109/TBME.2015.2496264): each patient's share of right images, averaged over
-    patients, so that each patient counts once however many images there are. ``balanced_recognition_rate`` averages it within each class first.
-    ``patient_accuracy`` and ``patient_auc`` take a patient's mean probability. What needs both classes is NaN with one.
+    ``recognition_rate`` is that of Spanhol et al. (doi 10.1109/TBME.2015.2496264): each patient's
+    share of right images, averaged over patients, so that each patient counts once however many
+    images there are. ``balanced_recognition_rate`` averages it within each class first.
+    ``patient_accuracy`` and ``patient_auc`` take a patient's mean probability.
+
+    Parameters
+    ----------
+    y, p, patients : label, probability of malignant and patient of each image, all (N,).
+
+    Raises
+    ------
+    ValueError : different lengths, or a patient with both labels.
     """
-    y, p, number = _checked(y, p, patients)
-    return {
-        k: float(v[0])
-        for k, v in _scores(y, p, number, np.arange(number.max() + 1)[None], threshold).items()
-    }
-
-
-def _scores(y, p, number, drawn: np.ndarray, threshold: float) -> dict[str, np.ndarray]:
-    """The scores for each row of ``drawn`` (resamples, patients): patient numbers, repeats allowed."""
-    n = np.bincount(number)
-    right = np.bincount(number, weights=(p >= threshold) == y)
-    label = (np.bincount(number, weights=y) > 0).astype(int)
-    mean = np.bincount(number, weights=p) / n
-    rate, called = (right / n)[drawn], (mean >= threshold) == label
-    truth = label[drawn]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        by_class = [(rate * (truth == c)).sum(1) / (truth == c).sum(1) for c in (0, 1)]
-    return {
-        "image_accuracy": right[drawn].sum(1) / n[drawn].sum(1),
-        "recognition_rate": rate.mean(1),
-        "patient_accuracy": called[drawn].mean(1),
-        "balanced_recognition_rate": (by_class[0] + by_class[1]) / 2,
-        "image_auc": _image_auc(y, p, number, drawn, n),
-        "patient_auc": rank_auc(truth, mean[drawn]),
-    }
-
-
-def _image_auc(y, p, number, drawn, n) -> np.ndarray:
-    """AUC over all images of the drawn patients; a patient drawn twice counts twice. By weighted mid-ranks, without copying images."""
-    weight = np.stack([np.bincount(row, minlength=len(n)) for row in drawn])[:, number].astype(
-        float
-    )
-    values, place = np.unique(p, return_inverse=True)
-    order = np.argsort(place, kind="stable")
-    starts = np.searchsorted(place[order], np.arange(len(values)))
-    positive = np.add.reduceat((weight * y)[:, order], starts, axis=1)
-    negative = np.add.reduceat((weight * (1 - y))[:, order], starts, axis=1)
-    below = np.cumsum(negative, axis=1) - negative
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return (positive * (below + negative / 2)).sum(1) / (positive.sum(1) * negative.sum(1))
-
-
-def _drawn(number: np.ndarray, n_resamples: int, seed: int) -> np.ndarray:
-    """Patient numbers (n_resamples, patients), drawn with replacement."""
-    n = number.max() + 1
-    return np.random.default_rng(seed).integers(0, n, (n_resamples, n))
-
-
-def _ends(values: np.ndarray, level: float) -> tuple[float, float]:
-    values = values[np.isfinite(values)]  # a resample without one of the classes has no AUC
-    tail = (1 - level) / 2
-    return (
-        tuple(np.quantile(values, [tail, 1 - tail]).tolist())
-        if len(values)
-        else (float("nan"),) * 2
-    )
+    y, p, number = _number_patients(y, p, patients)
+    everyone_once = np.arange(number.max() + 1)[None]
+    found = _scores_of_drawn(y, p, number, everyone_once, threshold)
+    return {name: float(value[0]) for name, value in found.items()}
 
 
 def clustered_intervals(
@@ -125,14 +52,16 @@ def clustered_intervals(
     n_resamples: int = 2000,
     seed: int = 0,
 ) -> dict[str, tuple[float, float]]:
-    """Percentile bootstrap interval of each patient score. **Patients** are resampled, each with all its images.
+    """``(low, high)`` of each patient score: percentile bootstrap over patients.
 
-    Their classes are resampled with them: the next ten patients may hold more malignant ones. With few patients such an
-    interval is itself rough, and rather too narrow than too wide.
+    Their classes are resampled with them: the next ten patients may hold more malignant ones.
+    With few patients such an interval is itself rough, and rather too narrow than too wide.
+    Parameters and errors as in :func:`patient_scores`.
     """
-    y, p, number = _checked(y, p, patients)
-    found = _scores(y, p, number, _drawn(number, n_resamples, seed), threshold)
-    return {k: _ends(v, level) for k, v in found.items()}
+    y, p, number = _number_patients(y, p, patients)
+    drawn = _draw_patients(number, n_resamples, seed)
+    found = _scores_of_drawn(y, p, number, drawn, threshold)
+    return {name: percentile_interval(values, level) for name, values in found.items()}
 
 
 def clustered_differences(
@@ -145,13 +74,93 @@ def clustered_differences(
     n_resamples: int = 2000,
     seed: int = 0,
 ) -> dict[str, tuple[float, float, float]]:
-    """``(difference, low, high)`` of each patient score, a minus b: both are resampled with the same patients.
+    """``(difference, low, high)`` of each patient score, a minus b.
 
-    The interval holds the luck of the patients that were tested, not that of the training run.
+    Both models are resampled with the same patients. The interval holds the luck of the patients
+    that were tested, not that of the training run. Parameters and errors as in
+    :func:`patient_scores`.
     """
-    y, p_a, number = _checked(y, p_a, patients)
-    _, p_b, _ = _checked(y, p_b, patients)
-    drawn = _drawn(number, n_resamples, seed)
-    a, b = (_scores(y, p, number, drawn, threshold) for p in (p_a, p_b))
-    here = [patient_scores(y, p, patients, threshold) for p in (p_a, p_b)]
-    return {k: (here[0][k] - here[1][k], *_ends(a[k] - b[k], level)) for k in a}
+    y, p_a, number = _number_patients(y, p_a, patients)
+    _, p_b = check_predictions(y, p_b)
+    a, b = (patient_scores(y, p, patients, threshold) for p in (p_a, p_b))
+    drawn = _draw_patients(number, n_resamples, seed)
+    many_a, many_b = (_scores_of_drawn(y, p, number, drawn, threshold) for p in (p_a, p_b))
+    found = {}
+    for name in PATIENT_SCORES:
+        low, high = percentile_interval(many_a[name] - many_b[name], level)
+        found[name] = (a[name] - b[name], low, high)
+    return found
+
+
+def _number_patients(y, p, patients) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """``(y, p, number)``: the patient of each image as a number from 0, in the order of names."""
+    y, p = check_predictions(y, p)
+    patients = np.asarray(patients)
+    if patients.shape != y.shape:
+        raise ValueError(f"need one patient an image, got {patients.shape} for {y.shape}")
+    names, number = np.unique(patients, return_inverse=True)
+    malignant_share = np.bincount(number, weights=y) / np.bincount(number)
+    mixed = names[(malignant_share > 0) & (malignant_share < 1)]
+    if len(mixed):
+        raise ValueError(
+            f"a patient is benign or malignant, but {mixed[0]} has both labels: "
+            "score such images without patients"
+        )
+    return y, p, number
+
+
+def _draw_patients(number: np.ndarray, n_resamples: int, seed: int) -> np.ndarray:
+    """Patient numbers (n_resamples, patients), drawn with replacement."""
+    n_patients = number.max() + 1
+    return np.random.default_rng(seed).integers(0, n_patients, (n_resamples, n_patients))
+
+
+def _scores_of_drawn(y, p, number, drawn: np.ndarray, threshold: float) -> dict[str, np.ndarray]:
+    """The scores (resamples,) of the patients in each row of ``drawn``, repeats allowed."""
+    # First what each patient's images add up to ...
+    images = np.bincount(number)
+    right_images = np.bincount(number, weights=(p >= threshold) == y)
+    label = (np.bincount(number, weights=y) > 0).astype(int)
+    probability = np.bincount(number, weights=p) / images
+    recognised = right_images / images
+    called_right = (probability >= threshold) == label
+    # ... then the patients that were drawn.
+    rate, malignant = recognised[drawn], label[drawn] == 1
+    rate_of_classes = _mean_of(rate, malignant) + _mean_of(rate, ~malignant)
+    return {
+        "image_accuracy": right_images[drawn].sum(axis=1) / images[drawn].sum(axis=1),
+        "recognition_rate": rate.mean(axis=1),
+        "patient_accuracy": called_right[drawn].mean(axis=1),
+        "balanced_recognition_rate": rate_of_classes / 2,
+        "image_auc": _weighted_auc(y, p, _times_drawn(drawn, len(images))[:, number]),
+        "patient_auc": rank_auc(label[drawn], probability[drawn]),
+    }
+
+
+def _mean_of(values: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """Mean of the chosen values of each row; NaN where none is chosen."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return (values * chosen).sum(axis=1) / chosen.sum(axis=1)
+
+
+def _times_drawn(drawn: np.ndarray, n_patients: int) -> np.ndarray:
+    """How often each patient stands in each row, (resamples, patients)."""
+    return np.stack([np.bincount(row, minlength=n_patients) for row in drawn])
+
+
+def _weighted_auc(y: np.ndarray, p: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """AUC (resamples,) in which image i counts ``weight[:, i]`` times; NaN with one class.
+
+    A positive wins against each negative with a lower probability, and half against an equal one.
+    Wins are counted value by value of ``p``, so that no image needs to be copied.
+    """
+    order = np.argsort(p, kind="stable")
+    y, weight = y[order], weight[:, order]
+    _, starts = np.unique(p[order], return_index=True)
+    positives = np.add.reduceat(weight * y, starts, axis=1)
+    negatives = np.add.reduceat(weight * (1 - y), starts, axis=1)
+    negatives_below = np.cumsum(negatives, axis=1) - negatives
+    wins = (positives * (negatives_below + negatives / 2)).sum(axis=1)
+    pairs = positives.sum(axis=1) * negatives.sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return wins / pairs

@@ -1,0 +1,91 @@
+"""Can the probabilities be believed? Reliability, calibration error, temperature scaling."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hqnn_utils.evaluation.metrics import check_predictions
+
+
+def _bin_of(p: np.ndarray, n_bins: int) -> np.ndarray:
+    """Number of the bin of equal width that holds each probability; 1 belongs to the last one."""
+    if n_bins < 1:
+        raise ValueError(f"n_bins must be at least 1, got {n_bins}")
+    return np.minimum((p * n_bins).astype(int), n_bins - 1)
+
+
+def reliability(y, p, n_bins: int = 10):
+    """pandas table of a reliability diagram.
+
+    One row a bin that is not empty: mean ``predicted`` probability, ``observed`` share of
+    malignant images, number of images ``n``.
+
+    Raises
+    ------
+    ValueError : fewer than one bin; predictions that ``check_predictions`` refuses.
+    """
+    import pandas as pd
+
+    y, p = check_predictions(y, p)
+    groups = pd.DataFrame({"predicted": p, "observed": y}).groupby(_bin_of(p, n_bins))
+    return groups.mean().assign(n=groups.size()).rename_axis("bin")
+
+
+def ece(y, p, n_bins: int = 10) -> float:
+    """Expected calibration error (Guo et al., arXiv 1706.04599).
+
+    The distance between predicted and observed in the reliability table, averaged over images.
+    Taken for the probability of malignant, not for the confidence in the predicted class.
+    """
+    table = reliability(y, p, n_bins)
+    gap = (table["observed"] - table["predicted"]).abs()
+    return float(np.average(gap, weights=table["n"]))
+
+
+def ece_floor(p, n_bins: int = 10, n_resamples: int = 1000, seed: int = 0) -> np.ndarray:
+    """ECEs (n_resamples,) that a **perfectly calibrated** model with these probabilities shows.
+
+    With few images they are well above 0: that is the bias of the ECE. Labels are drawn with
+    exactly the stated probabilities (consistency resampling, Broecker and Smith,
+    doi 10.1175/WAF993.1).
+    """
+    p = np.asarray(p, float)
+    _, p = check_predictions(np.zeros(len(p), int), p)
+    labels = np.random.default_rng(seed).random((n_resamples, len(p))) < p
+    in_bin = _bin_of(p, n_bins)[:, None] == np.arange(n_bins)
+    gap_of_bins = np.abs((labels - p) @ in_bin)
+    return gap_of_bins.sum(axis=1) / len(p)
+
+
+def apply_temperature(p, temperature: float) -> np.ndarray:
+    """Probabilities with their logits divided by a temperature.
+
+    Above 1 they become less sure, below 1 surer. Ranks, and so the AUC, stay.
+
+    Raises
+    ------
+    ValueError : a temperature that is not positive.
+    """
+    from scipy.special import expit, logit
+
+    if not temperature > 0:
+        raise ValueError(f"temperature must be positive, got {temperature}")
+    inside = np.clip(np.asarray(p, float), 1e-12, 1 - 1e-12)  # 0 and 1 have no finite logit
+    return expit(logit(inside) / temperature)
+
+
+def fit_temperature(y, p) -> float:
+    """The temperature with the least log loss on **validation** predictions, 0.05 to 20.
+
+    Guo et al., arXiv 1706.04599. Sought on a logarithmic scale.
+    """
+    from scipy.optimize import minimize_scalar
+    from sklearn.metrics import log_loss
+
+    y, p = check_predictions(y, p)
+
+    def loss(log_temperature: float) -> float:
+        return log_loss(y, apply_temperature(p, np.exp(log_temperature)), labels=[0, 1])
+
+    found = minimize_scalar(loss, bounds=np.log([0.05, 20]), method="bounded")
+    return float(np.exp(found.x))

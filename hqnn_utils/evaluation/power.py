@@ -1,0 +1,107 @@
+"""What a test can notice: its power, the difference it detects, the images it needs."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+
+import numpy as np
+
+
+def mcnemar_power(n: int, gain: float, discordant: float, alpha: float = 0.05) -> float:
+    """Chance that the exact two-sided McNemar test on ``n`` images comes out at most ``alpha``.
+
+    Parameters
+    ----------
+    gain : true difference of the two accuracies, 0.02 for two points.
+    discordant : share of images that exactly one of the two models gets right, at least ``gain``.
+
+    Raises
+    ------
+    ValueError : numbers that cannot be, such as a gain above the share of discordant images.
+
+    Notes
+    -----
+    Exact: the number of discordant images is binomial (n, discordant); of these, model a is right
+    in a binomial number with share (1 + gain / discordant) / 2. Both sums are carried out.
+    """
+    from scipy.stats import binom
+
+    possible = n >= 1 and 0 <= abs(gain) <= discordant <= 1 and discordant > 0
+    if not possible or not 0 < alpha < 1:
+        raise ValueError(
+            "need n >= 1, |gain| <= discordant <= 1 and 0 < alpha < 1, "
+            f"got n={n}, gain={gain}, discordant={discordant}, alpha={alpha}"
+        )
+    images = np.arange(n + 1)  # how many are discordant
+    # The smallest number of wins whose lower tail reaches alpha / 2, and the largest that rejects.
+    reached = binom.ppf(alpha / 2, images, 0.5)
+    rejects = reached - (2 * binom.cdf(reached, images, 0.5) > alpha)
+    share_of_a = (1 + gain / discordant) / 2
+    few_wins = binom.cdf(rejects, images, share_of_a)
+    many_wins = binom.sf(images - rejects - 1, images, share_of_a)
+    rejected = np.where(rejects >= 0, few_wins + many_wins, 0.0)
+    return float(binom.pmf(images, n, discordant) @ rejected)
+
+
+def images_needed(
+    gain: float, discordant: float, power: float = 0.8, alpha: float = 0.05, largest: int = 200_000
+) -> int:
+    """Test images that the exact McNemar test needs to see ``gain`` with the given power.
+
+    ``gain``, ``discordant`` and ``alpha`` as in :func:`mcnemar_power`. By bisection: power has a
+    saw-tooth in n, and the answer is right to within one tooth (a few images).
+
+    Raises
+    ------
+    ValueError : a gain that is not above 0, a power outside 0 to 1, or more than ``largest``
+        images.
+    """
+    if not 0 < power < 1 or not gain > 0:
+        raise ValueError(f"need a gain above 0 and a power between 0 and 1, got {gain} and {power}")
+
+    def power_of(n: int) -> float:
+        return mcnemar_power(n, gain, discordant, alpha)
+
+    too_few, enough = 0, 64
+    while power_of(enough) < power:
+        too_few, enough = enough, 2 * enough
+        if enough > largest:
+            raise ValueError(
+                f"more than {largest} images would be needed: the gain {gain} is too small"
+            )
+    between = range(too_few + 1, enough)
+    return between.start + bisect_left(between, power, key=power_of)
+
+
+def detectable_difference(error: float, power: float = 0.8, alpha: float = 0.05) -> float:
+    """Smallest true difference that a two-sided test notices with the given power.
+
+    ``error`` is the standard error of the difference; normal approximation, the far tail left out.
+
+    Raises
+    ------
+    ValueError : a negative error, or a power or an alpha that is not between 0 and 1.
+    """
+    from scipy.stats import norm
+
+    if not error >= 0 or not 0 < power < 1 or not 0 < alpha < 1:
+        raise ValueError(
+            f"need error >= 0, power and alpha between 0 and 1, got {error}, {power}, {alpha}"
+        )
+    return float((norm.ppf(1 - alpha / 2) + norm.ppf(power)) * error)
+
+
+def power_for(difference: float, error: float, alpha: float = 0.05) -> float:
+    """Power of a two-sided test with this standard error against a true difference.
+
+    Normal approximation (statsmodels ``normal_power``).
+
+    Raises
+    ------
+    ValueError : an error that is not above 0.
+    """
+    from statsmodels.stats.power import normal_power
+
+    if not error > 0:
+        raise ValueError(f"need a standard error above 0, got {error}")
+    return float(normal_power(difference, nobs=1, alpha=alpha, sigma=error))
