@@ -7,7 +7,7 @@ The rooms, top to bottom (an import may only point downwards; ``pyproject.toml``
 ``studies``     a table of settings in, records out; tables and verdicts
 ``training``    the loop, checkpoints, augmentation
 ``models``      backbones, heads, classifier
-``evaluation``  scores and intervals, comparisons, patients, attribution
+``evaluation``  scores and intervals, calibration, comparisons, power, patients
 ``quantum``     circuits, the quantum layer, what a circuit can do, shots and noise
 ``data``        images and tables with labels and a split, ways to split, phantoms
 ``runtime``     profile, seed, device, folders, provenance

@@ -6,19 +6,21 @@ from . import Verdict, number
 
 
 def _ppv(answer, *, sensitivity, specificity, prevalence) -> Verdict:
-    from hqnn_utils.evaluation.metrics import predictive_values
-
-    found = predictive_values(sensitivity, specificity, prevalence)
+    true_alarms = sensitivity * prevalence
+    false_alarms = (1 - specificity) * (1 - prevalence)
+    misses = (1 - sensitivity) * prevalence
+    all_clear = specificity * (1 - prevalence)
+    ppv, npv = true_alarms / (true_alarms + false_alarms), all_clear / (all_clear + misses)
     return number(
         answer,
-        found["ppv"],
+        ppv,
         1e-3,
-        f"about {100 * found['ppv']:.0f} of 100 alarms are right",
+        f"about {100 * ppv:.0f} of 100 alarms are right",
         {
-            found["npv"]: "that is the NPV",
+            npv: "that is the NPV",
             sensitivity: "that is the sensitivity: it asks about the ill, the PPV about the alarms",
-            sensitivity
-            * prevalence: "that is the share of true alarms among all women: divide by the share of all alarms",
+            true_alarms: "that is the share of true alarms among all women: "
+            "divide by the share of all alarms",
         },
     )
 
@@ -53,7 +55,7 @@ def _study(answer, *, right_a, right_b) -> Verdict:
 
 
 def _power(answer, *, gain, discordant, power) -> Verdict:
-    from hqnn_utils.evaluation.comparison import images_needed
+    from hqnn_utils.evaluation.power import images_needed
 
     truth = images_needed(gain, discordant, power)
     return number(

@@ -9,13 +9,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from hqnn_utils.evaluation.comparison import (
-    detectable_difference,
-    holm,
-    power_for,
-    two_level_bootstrap,
-    verdict,
-)
+from hqnn_utils.evaluation.comparison import holm, two_level_bootstrap, verdict
+from hqnn_utils.evaluation.power import detectable_difference, power_for
 from hqnn_utils.studies.families import measured
 from hqnn_utils.studies.plans import plans_dir
 from hqnn_utils.studies.records import Record

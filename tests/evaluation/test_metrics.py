@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn import metrics as sk
 
-from hqnn_utils.evaluation import metrics
+from hqnn_utils.evaluation import calibration, comparison, metrics
 
 
 def case(seed, n=156, positives=42, strength=1.5):
@@ -83,8 +83,8 @@ def test_wilson_by_formula_and_published_value():
 
 def test_auc_interval_agrees_with_delong_and_is_repeatable():
     y, p = case(2)
-    low, high = metrics.auc_interval(y, p, n_resamples=4000)
-    assert (low, high) == metrics.auc_interval(y, p, n_resamples=4000)
+    low, high = metrics.intervals(y, p, n_resamples=4000)["auc"]
+    assert (low, high) == metrics.intervals(y, p, n_resamples=4000)["auc"]
     pos, neg = (
         p[y == 1],
         p[y == 0],
@@ -109,24 +109,24 @@ def test_intervals_cover_their_scores():
 def test_mcnemar_equals_the_binomial_test():
     y, a = case(4)
     _, b = case(5)
-    found = metrics.mcnemar_exact(y, a, b)
+    found = comparison.mcnemar_exact(y, a, b)
     only_a = int((((a >= 0.5) == y) & ((b >= 0.5) != y)).sum())
     only_b = int((((a >= 0.5) != y) & ((b >= 0.5) == y)).sum())
     assert (found["only_a"], found["only_b"]) == (only_a, only_b)
     assert found["p_value"] == pytest.approx(stats.binomtest(only_a, only_a + only_b).pvalue)
-    assert metrics.mcnemar_exact(y, a, a) == {"only_a": 0, "only_b": 0, "p_value": 1.0}
+    assert comparison.mcnemar_exact(y, a, a) == {"only_a": 0, "only_b": 0, "p_value": 1.0}
 
 
 def test_paired_difference():
     y, a = case(6, strength=3)
     _, b = case(7, strength=0.0)
-    found = metrics.auc_difference(y, a, b)
+    found = comparison.auc_difference(y, a, b)
     assert found["difference"] == pytest.approx(sk.roc_auc_score(y, a) - sk.roc_auc_score(y, b))
     assert 0 < found["low"] < found["difference"] < found["high"]
-    assert metrics.auc_difference(y, a, a) == {"difference": 0.0, "low": 0.0, "high": 0.0}
+    assert comparison.auc_difference(y, a, a) == {"difference": 0.0, "low": 0.0, "high": 0.0}
     close = np.clip(a + np.random.default_rng(0).normal(0, 0.01, len(a)), 0, 1)
-    tight = metrics.auc_difference(y, a, close)
-    alone = metrics.auc_interval(y, a)
+    tight = comparison.auc_difference(y, a, close)
+    alone = metrics.intervals(y, a)["auc"]
     assert tight["high"] - tight["low"] < 0.3 * (alone[1] - alone[0]), (
         "pairing removes what both models share"
     )
@@ -147,54 +147,11 @@ def test_bad_predictions_are_clear(y, p, message):
         metrics.scores(y, p)
 
 
-def test_predictive_values_equal_those_counted():
-    y, p = case(8)
-    c, s = metrics.confusion(y, p), metrics.scores(y, p)
-    found = metrics.predictive_values(s["sensitivity"], s["specificity"], 42 / 156)
-    assert (
-        found["ppv"]
-        == pytest.approx(s["precision"])
-        == pytest.approx(c["tp"] / (c["tp"] + c["fp"]))
-    )
-    assert found["npv"] == pytest.approx(c["tn"] / (c["tn"] + c["fn"]))
-    rare = metrics.predictive_values(0.9, 0.9, 0.01)
-    assert rare["ppv"] == pytest.approx(0.009 / (0.009 + 0.099))
-    assert np.isnan(metrics.predictive_values(0, 1, 0.5)["ppv"])
-    with pytest.raises(ValueError, match="prevalence must lie between 0 and 1"):
-        metrics.predictive_values(0.9, 0.9, 27)
-
-
-def test_threshold_rules_by_brute_force():
-    y, p = case(9, n=78, positives=21)
-    found = metrics.choose_threshold(y, p)
-    youden = [
-        metrics.scores(y, p, t)["sensitivity"] + metrics.scores(y, p, t)["specificity"]
-        for t in np.unique(p)
-    ]
-    s = metrics.scores(y, p, found)
-    assert s["sensitivity"] + s["specificity"] == pytest.approx(max(youden))
-    t = metrics.choose_threshold(y, p, "sensitivity", 0.9)
-    assert metrics.scores(y, p, t)["sensitivity"] >= 0.9
-    higher = np.unique(p)[np.unique(p) > t]
-    assert all(metrics.scores(y, p, h)["sensitivity"] < 0.9 for h in higher), (
-        "the highest such threshold"
-    )
-    assert 0 <= metrics.choose_threshold(y, 1 - p) <= 1, (
-        "also for a model that is worse than chance"
-    )
-    with pytest.raises(ValueError, match="needs a target"):
-        metrics.choose_threshold(y, p, "sensitivity")
-    with pytest.raises(ValueError, match="both classes"):
-        metrics.choose_threshold([1, 1], [0.1, 0.2])
-    with pytest.raises(ValueError, match="unknown rule 'f1'"):
-        metrics.choose_threshold(y, p, "f1")
-
-
 def test_reliability_equals_scikit_learn():
     from sklearn.calibration import calibration_curve
 
     y, p = case(10, n=500, positives=200)
-    table = metrics.reliability(y, p, 10)
+    table = calibration.reliability(y, p, 10)
     observed, predicted = calibration_curve(y, p, n_bins=10)
     np.testing.assert_allclose(table["observed"], observed)
     np.testing.assert_allclose(table["predicted"], predicted)
@@ -204,45 +161,45 @@ def test_reliability_equals_scikit_learn():
         for k in range(10)
         if len(b := np.flatnonzero(np.floor(p * 10) == k))
     )
-    assert metrics.ece(y, p) == pytest.approx(by_hand)
-    assert metrics.ece([0, 1], [0.0, 1.0]) == 0
-    assert metrics.ece([0, 1, 0, 1], [1.0] * 4) == 0.5
+    assert calibration.ece(y, p) == pytest.approx(by_hand)
+    assert calibration.ece([0, 1], [0.0, 1.0]) == 0
+    assert calibration.ece([0, 1, 0, 1], [1.0] * 4) == 0.5
     with pytest.raises(ValueError, match="n_bins"):
-        metrics.ece(y, p, 0)
+        calibration.ece(y, p, 0)
 
 
 def test_ece_of_a_calibrated_model_is_not_zero():
     """The bias: simulated one label vector at a time with ``ece`` itself, and gone with many images."""
     rng = np.random.default_rng(0)
     p = rng.random(156)
-    slow = np.mean([metrics.ece((rng.random(156) < p).astype(int), p) for _ in range(400)])
-    fast = metrics.ece_floor(p, n_resamples=400)
+    slow = np.mean([calibration.ece((rng.random(156) < p).astype(int), p) for _ in range(400)])
+    fast = calibration.ece_floor(p, n_resamples=400)
     assert fast.mean() == pytest.approx(slow, abs=0.004)
     assert fast.mean() > 0.05
-    assert metrics.ece_floor(rng.random(100_000), n_resamples=5).mean() < 0.01
+    assert calibration.ece_floor(rng.random(100_000), n_resamples=5).mean() < 0.01
 
 
 def test_temperature_equals_scikit_learn_and_undoes_a_known_one():
     y, p = case(11, n=4000, positives=1500)
-    true = metrics.apply_temperature(p, 1.0)
+    true = calibration.apply_temperature(p, 1.0)
     np.testing.assert_allclose(true, p)
     labels = (np.random.default_rng(1).random(4000) < p).astype(
         int
     )  # p is calibrated for these labels
-    too_sure = metrics.apply_temperature(p, 0.4)
-    found = metrics.fit_temperature(labels, too_sure)
+    too_sure = calibration.apply_temperature(p, 0.4)
+    found = calibration.fit_temperature(labels, too_sure)
     assert found == pytest.approx(2.5, rel=0.1)
-    fixed = metrics.apply_temperature(too_sure, found)
-    assert metrics.ece(labels, fixed) < metrics.ece(labels, too_sure)
+    fixed = calibration.apply_temperature(too_sure, found)
+    assert calibration.ece(labels, fixed) < calibration.ece(labels, too_sure)
     assert np.argsort(fixed).tolist() == np.argsort(too_sure).tolist()
-    calibration = pytest.importorskip("sklearn.calibration")
-    if not hasattr(calibration, "_TemperatureScaling"):
+    sk_calibration = pytest.importorskip("sklearn.calibration")
+    if not hasattr(sk_calibration, "_TemperatureScaling"):
         pytest.skip("temperature scaling came with scikit-learn 1.8")
-    judge = calibration._TemperatureScaling().fit(np.log(np.c_[1 - too_sure, too_sure]), labels)
+    judge = sk_calibration._TemperatureScaling().fit(np.log(np.c_[1 - too_sure, too_sure]), labels)
     assert found == pytest.approx(1 / judge.beta_, rel=1e-3)
     with pytest.raises(ValueError, match="temperature must be positive"):
-        metrics.apply_temperature(p, 0)
+        calibration.apply_temperature(p, 0)
 
 
 def test_temperature_of_perfect_validation_predictions_is_bounded():
-    assert 0.049 < metrics.fit_temperature([0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9]) < 0.06
+    assert 0.049 < calibration.fit_temperature([0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9]) < 0.06

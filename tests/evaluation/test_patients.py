@@ -9,7 +9,6 @@ from hqnn_utils.evaluation.patients import (
     clustered_differences,
     clustered_intervals,
     patient_scores,
-    patient_table,
 )
 
 Y = np.array([1, 1, 1, 1, 0, 0, 1, 0])
@@ -28,20 +27,6 @@ def test_by_hand():
     assert found["patient_accuracy"] == pytest.approx(3 / 4)  # means .65, .35, .3, .4: c is wrong
     assert found["patient_auc"] == pytest.approx(2 / 4)
     assert found["image_auc"] == pytest.approx(rank_auc(Y, P))
-
-
-def test_table():
-    table = patient_table(Y, P, WHO)
-    assert table.index.tolist() == ["a", "b", "c", "d"]
-    assert table["images"].tolist() == [4, 2, 1, 1]
-    assert table["right"].tolist() == [0.75, 0.5, 0.0, 1.0]
-    assert table["label"].tolist() == [
-        1,
-        0,
-        1,
-        0,
-    ]
-    assert table.loc["a", "probability"] == pytest.approx(0.65)
 
 
 def test_refused():
@@ -92,14 +77,14 @@ def test_one_image_a_patient_is_the_ordinary_score(data):
 
 def test_auc_of_resampled_patients_is_the_auc_of_their_images():
     """The weighted AUC inside the bootstrap against images written out one by one."""
-    from hqnn_utils.evaluation.patients import _checked, _image_auc
+    from hqnn_utils.evaluation.patients import _number_patients, _times_drawn, _weighted_auc
 
     rng = np.random.default_rng(0)
     who = rng.integers(0, 9, 60)
     y, p = who % 2, rng.choice(np.linspace(0.05, 0.95, 12), 60)
-    y, p, number = _checked(y, p, who)
+    y, p, number = _number_patients(y, p, who)
     drawn = rng.integers(0, number.max() + 1, (25, number.max() + 1))
-    found = _image_auc(y, p, number, drawn, np.bincount(number))
+    found = _weighted_auc(y, p, _times_drawn(drawn, number.max() + 1)[:, number])
     for row, value in zip(drawn, found):
         index = np.concatenate([np.flatnonzero(number == k) for k in row])
         np.testing.assert_allclose(value, rank_auc(y[index], p[index]))

@@ -10,7 +10,7 @@ import pytest
 import torch
 from scipy import stats
 
-from hqnn_utils.evaluation import comparison
+from hqnn_utils.evaluation import power
 from hqnn_utils.exercises import check, known_exercises
 from hqnn_utils.quantum import CircuitSpec
 
@@ -57,7 +57,7 @@ RIGHT = {
     "02.ppv": [(0.004 / (0.004 + 0.04975), PPV)],
     "02.runs": [(4, RUNS)],
     "02.study": [(0.125, STUDY)],
-    "02.power": [(comparison.images_needed(0.03, 0.1, 0.9), POWER)],
+    "02.power": [(power.images_needed(0.03, 0.1, 0.9), POWER)],
     "03.trainable": [(4098, dict(n_features=2048))],
     "03.seeds": [(stats.sem(FIVE["values"]) * stats.t.ppf(0.975, 4), FIVE)],
     "03.clean": [(0.75, CLEAN)],
@@ -110,7 +110,7 @@ WRONG = [
     ("02.ppv", 0.99894, PPV, "NPV"),
     ("02.runs", 0.026, RUNS, "how many images"),
     ("02.study", 0.0625, STUDY, "one-sided"),
-    ("02.power", comparison.images_needed(0.03, 0.1), POWER, "80 %"),
+    ("02.power", power.images_needed(0.03, 0.1), POWER, "80 %"),
     ("03.trainable", 4096, dict(n_features=2048), "biases"),
     ("03.trainable", 2049, dict(n_features=2048), "two classes"),
     ("03.seeds", float(np.std(FIVE["values"], ddof=1)), FIVE, "spread of single runs"),

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from test_tables import IDS, record
 
-from hqnn_utils.evaluation import comparison
+from hqnn_utils.evaluation import comparison, power
 from hqnn_utils.studies import tables, verdicts
 from hqnn_utils.studies.verdicts import Hypothesis, judge, runs_of
 
@@ -77,8 +77,8 @@ def test_the_judge_sees_a_large_difference_and_no_difference():
     p = dict(table["p_value"])
     assert dict(table["p_holm"]) == pytest.approx(comparison.holm(p))
     error = found["error"]
-    assert table.loc["X1", "power_2_points"] == pytest.approx(comparison.power_for(0.02, error))
-    assert table.loc["X1", "detectable"] == pytest.approx(comparison.detectable_difference(error))
+    assert table.loc["X1", "power_2_points"] == pytest.approx(power.power_for(0.02, error))
+    assert table.loc["X1", "detectable"] == pytest.approx(power.detectable_difference(error))
 
 
 def test_few_seeds_leave_it_undecided():
