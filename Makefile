@@ -29,7 +29,7 @@ run: $(STAMP)  ## notebook 00 on the real data if it can be had: result table an
 
 test: $(STAMP)  ## lint, unit tests, every notebook: contract, papermill smoke, nbval
 	@$(BIN)/ruff check hqnn_utils tests notebooks
-	@$(BIN)/ruff format --check hqnn_utils tests notebooks/course.py
+	@$(BIN)/ruff format --check hqnn_utils tests notebooks/*.py notebooks/coursekit
 	@d=$$(mktemp -d) && trap 'rm -rf "$$d"' EXIT && HQNN_PROFILE=smoke HQNN_STATIC=1 HQNN_RESULTS=$$d $(BIN)/python -m pytest tests notebooks --nbval-lax --nbval-cell-timeout=300
 
 notebooks: $(STAMP)  ## run every notebook in the laptop profile and store outputs, records and timings (NAMES="00 04")
@@ -58,7 +58,7 @@ retarget: $(STAMP)  ## point badges and install cells at your fork: make retarge
 
 lint: $(STAMP)  ## format and lint in place
 	@$(BIN)/ruff check --fix hqnn_utils tests notebooks
-	@$(BIN)/ruff format hqnn_utils tests notebooks/course.py
+	@$(BIN)/ruff format hqnn_utils tests notebooks/*.py notebooks/coursekit
 
 clean:  ## remove what was built; the environment stays (rm -rf .venv removes that too)
 	@rm -rf build *.egg-info .ruff_cache .hypothesis notebooks/my_results

@@ -1,4 +1,4 @@
-"""Shared by all tests: the course tool on the path, small data files."""
+"""Shared by all tests: the course tool on the path, groups for parallel runs, small data files."""
 
 import sys
 from pathlib import Path
@@ -7,7 +7,18 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "notebooks"))  # for `import course`
+sys.path.insert(0, str(ROOT / "notebooks"))  # for `from coursekit import ...`
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """With ``-n 2 --dist loadgroup`` the cells of a notebook stay together: they share one kernel.
+
+    All other tests go wherever a worker is free, so that no worker gets all the notebooks.
+    """
+    for item in items:
+        if item.path.suffix == ".ipynb":
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
 """The literal install cell, in an empty folder, in a clean environment that holds Colab's versions.
 
-Needs several GB and a few minutes, so it runs in CI (``CI=true``) or with ``HQNN_COLAB_TEST=1``. Python 3.13 (Colab's)
-is taken from pyenv or the PATH where it is there, else the Python that runs the tests.
+Needs several GB and a few minutes, so it runs in CI (``CI=true``) or with ``HQNN_COLAB_TEST=1``.
+Python 3.13 (Colab's) is taken from pyenv or the PATH where it is there, else the Python that runs
+the tests.
 """
 
 import json
@@ -11,12 +12,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-import course
 import pytest
+from coursekit.files import HERE
+from coursekit.generated import bootstrap_source
 
-COLAB = course.ROOT / "tests" / "colab-2026-08-19.txt"
-# What Colab brings along and our package builds on, directly or through its own requirements. The rest of the list acts
-# as constraints, so that what these pull in has Colab's version too.
+COLAB = HERE.root / "tests" / "colab-2026-08-19.txt"
+# What Colab brings along and our package builds on, directly or through its own requirements. The
+# rest of the list acts as constraints, so that what these pull in has Colab's version too.
 PREINSTALLED = [
     "torch",
     "torchvision",
@@ -47,9 +49,32 @@ PREINSTALLED = [
     "setuptools",
     "pip",
 ]
-# PennyLane 0.45 refuses Colab's newer autograd, which nothing else in the course uses: pip has to take an older one.
+# PennyLane 0.45 refuses Colab's newer autograd, which nothing else in the course uses: pip has to
+# take an older one.
 MOVED_BY_PENNYLANE = {"autograd"}
 KEPT = ("torch", "torchvision", "numpy", "pandas", "matplotlib", "scikit-learn")
+
+# What a student does next in the fresh environment.
+USE_THE_COURSE = """
+import json
+import hqnn_utils
+import torch
+from hqnn_utils import runtime
+from hqnn_utils.models import build_model
+model = build_model(head="dressed", seed=0)
+print("COURSE", model(torch.zeros(2, 1, 28, 28)).shape, hqnn_utils.__file__)
+print("CHECK", json.dumps(runtime.check_environment()))
+"""
+
+
+def run_cells(*cells: str) -> str:
+    """A program that runs cells one after the other as a notebook would."""
+    return f"""
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell.instance()
+for cell in {list(cells)!r}:
+    shell.run_cell(cell).raise_error()
+"""
 
 
 def colab_python() -> str:
@@ -91,7 +116,8 @@ def colab(tmp_path_factory):
     subprocess.run([colab_python(), "-m", "venv", str(folder / "env")], check=True)
     python = folder / "env" / "bin" / "python"
     pip(python, "install", "--quiet", "--upgrade", "pip")
-    # Colab's torch is a build of its own for CUDA 12; the registry's build of the same version wants CUDA 13 libraries.
+    # Colab's torch is a build of its own for CUDA 12; the registry's build of that version wants
+    # CUDA 13 libraries.
     lines = [
         line
         for line in COLAB.read_text().splitlines()
@@ -120,16 +146,13 @@ def test_the_literal_bootstrap_cell_installs_the_course_and_moves_nothing(colab,
     before = installed(python)
     # An instructor's fork at a git address: this checkout, as committed.
     commit = subprocess.run(
-        ["git", "rev-parse", "HEAD"], cwd=course.ROOT, capture_output=True, text=True, check=True
+        ["git", "rev-parse", "HEAD"], cwd=HERE.root, capture_output=True, text=True, check=True
     ).stdout.strip()
-    address = {**course.load_course(), "repository": f"file://{course.ROOT}", "branch": commit}
-    cell = course.bootstrap_source(address)
+    address = {**HERE.course(), "repository": f"file://{HERE.root}", "branch": commit}
+    cell = bootstrap_source(address)
     empty = folder / "empty"
     empty.mkdir()
-    then = "import json, sys, hqnn_utils\nfrom hqnn_utils import runtime\nfrom hqnn_utils.models import build_model\nimport torch\n"
-    then += "print('COURSE', build_model(head='dressed', seed=0)(torch.zeros(2, 1, 28, 28)).shape, hqnn_utils.__file__)\n"
-    then += "print('CHECK', json.dumps(runtime.check_environment()))"
-    runner = f"from IPython.core.interactiveshell import InteractiveShell as S\ns = S.instance()\nfor c in {[cell, then]!r}:\n    s.run_cell(c).raise_error()"
+    runner = run_cells(cell, USE_THE_COURSE)
     environment = {
         k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
     }
@@ -141,9 +164,8 @@ def test_the_literal_bootstrap_cell_installs_the_course_and_moves_nothing(colab,
         text=True,
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    assert (
-        "COURSE torch.Size([2, 2])" in done.stdout and "site-packages/hqnn_utils" in done.stdout
-    ), done.stdout[-2000:]
+    assert "COURSE torch.Size([2, 2])" in done.stdout, done.stdout[-2000:]
+    assert "site-packages/hqnn_utils" in done.stdout, done.stdout[-2000:]
     rows = json.loads(done.stdout.split("CHECK ", 1)[1].splitlines()[0])
     assert all(r["status"].startswith("OK") for r in rows), rows
     after = installed(python)
@@ -167,8 +189,8 @@ def test_the_literal_bootstrap_cell_installs_the_course_and_moves_nothing(colab,
 
 
 def test_elsewhere_the_cell_does_nothing(tmp_path):
-    cell = course.bootstrap_source({**course.load_course(), "repository": "nobody/nothing"})
-    runner = f"from IPython.core.interactiveshell import InteractiveShell as S\nS.instance().run_cell({cell!r}).raise_error()\nprint('quiet')"
+    cell = bootstrap_source({**HERE.course(), "repository": "nobody/nothing"})
+    runner = run_cells(cell, "print('quiet')")
     environment = {
         k: v
         for k, v in os.environ.items()
@@ -181,12 +203,13 @@ def test_elsewhere_the_cell_does_nothing(tmp_path):
         capture_output=True,
         text=True,
     )
-    assert done.returncode == 0 and done.stdout.strip() == "quiet", done.stdout + done.stderr
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "quiet", done.stdout + done.stderr
 
 
 def test_without_an_address_the_cell_says_what_to_do(tmp_path):
-    cell = course.bootstrap_source({**course.load_course(), "repository": None})
-    runner = f"from IPython.core.interactiveshell import InteractiveShell as S\nS.instance().run_cell({cell!r}).raise_error()"
+    cell = bootstrap_source({**HERE.course(), "repository": None})
+    runner = run_cells(cell)
     done = subprocess.run(
         [sys.executable, "-c", runner],
         cwd=tmp_path,

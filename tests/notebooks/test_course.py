@@ -1,48 +1,49 @@
 """The course tool: addresses, generated text, tidy outputs, student versions. Works on copies."""
 
+import json
+import os
 import shutil
 import subprocess
 import sys
 
-import course
 import nbformat
 import pytest
+from coursekit import generated, running, tables
+from coursekit.files import HERE, Tree, code_digest, read, tags, write
+from coursekit.student import student
+
+from hqnn_utils.evaluation.metrics import scores
+from hqnn_utils.studies import Record, save_record
 
 
 @pytest.fixture
-def copy(tmp_path, monkeypatch):
-    """A copy of the tree's course files that may be rewritten."""
-    root = tmp_path / "fork"
-    ignore = shutil.ignore_patterns("my_results", "__pycache__", ".ipynb_checkpoints")
-    shutil.copytree(course.HERE, root / "notebooks", ignore=ignore)
-    shutil.copy(course.ROOT / "README.md", root / "README.md")
-    for name, value in dict(
-        ROOT=root,
-        HERE=root / "notebooks",
-        STORED=root / "notebooks/results",
-        TIMINGS=root / "notebooks/results/timings.json",
-    ).items():
-        monkeypatch.setattr(course, name, value)
-    return root
+def tree(tmp_path):
+    """A copy of the course's files that may be rewritten."""
+    copy = Tree(tmp_path / "fork")
+    ignore = shutil.ignore_patterns("my_results", "__pycache__", ".ipynb_checkpoints", "measured")
+    shutil.copytree(HERE.notebooks, copy.notebooks, ignore=ignore)
+    shutil.copy(HERE.readme, copy.readme)
+    return copy
 
 
-def cells(root, tag):
-    return [
-        c
-        for p in sorted((root / "notebooks").glob("*.ipynb"))
-        for c in nbformat.read(p, 4).cells
-        if tag in course.tags(c)
-    ]
+def notebooks(tree):
+    return sorted(tree.notebooks.glob("*.ipynb"))
 
 
-def test_no_address_no_badge(copy):
+def cells(tree, tag):
+    return [c for path in notebooks(tree) for c in read(path).cells if tag in tags(c)]
+
+
+# ----------------------------------------------------------------------------- addresses
+
+
+def test_no_address_no_badge(tree):
     """The published tree names nobody's account; the install cell says what to do."""
-    assert course.load_course()["repository"] is None
-    assert all(
-        "colab.research" not in c.source and "github.com" not in c.source
-        for c in cells(copy, "badges")
-    )
-    assert all("make retarget REPO=owner/name" in c.source for c in cells(copy, "bootstrap"))
+    assert tree.course()["repository"] is None
+    for cell in cells(tree, "badges"):
+        assert "colab.research" not in cell.source
+        assert "github.com" not in cell.source
+    assert all("make retarget REPO=owner/name" in c.source for c in cells(tree, "bootstrap"))
 
 
 @pytest.mark.parametrize(
@@ -50,122 +51,239 @@ def test_no_address_no_badge(copy):
     [
         "someone/course",
         "https://github.com/someone/course.git",
+        "https://github.com/someone/course/",
         "git@github.com:someone/course.git",
     ],
 )
-def test_retarget_rewrites_badges_and_install_cells(copy, given):
-    before = [len(p.read_text()) for p in (copy / "notebooks").glob("*.ipynb")]
-    assert course.retarget(given) == "someone/course"
-    for cell in cells(copy, "bootstrap"):
-        assert (
-            '%pip install --quiet "hqnn_utils @ git+https://github.com/someone/course@main"'
-            in cell.source
-        )
-    badges = cells(copy, "badges")
-    assert len(badges) == len(before)
-    assert all(
-        "colab.research.google.com/github/someone/course/blob/main/notebooks/" in c.source
-        for c in badges
-    )
-    assert course.sync(check=True) == [], "nothing is stale after it"
-    assert course.retarget("another/fork") == "another/fork"
-    assert all("someone" not in c.source for c in cells(copy, "badges") + cells(copy, "bootstrap"))
+def test_an_address_on_github_is_understood_in_all_its_forms(given):
+    assert generated.clean_address(given) == "someone/course"
 
 
-def test_retarget_reads_the_git_remote(copy):
-    with pytest.raises(SystemExit, match="no git remote called origin"):
-        course.retarget(None)
-    run = dict(cwd=copy, check=True, capture_output=True)
+def test_retarget_rewrites_badges_and_install_cells(tree):
+    assert generated.retarget(tree, "someone/course") == "someone/course"
+    install = '%pip install --quiet "hqnn_utils @ git+https://github.com/someone/course@main"'
+    assert all(install in cell.source for cell in cells(tree, "bootstrap"))
+    badges = cells(tree, "badges")
+    assert len(badges) == len(notebooks(tree))
+    page = "someone/course/blob/main/notebooks/00_start_here.ipynb"
+    assert f"(https://colab.research.google.com/github/{page})" in badges[0].source
+    assert f"(https://kaggle.com/kernels/welcome?src=https://github.com/{page})" in badges[0].source
+    assert f"(https://github.com/{page})" in badges[0].source
+    assert generated.sync(tree, check=True) == [], "nothing is stale after it"
+    assert generated.retarget(tree, "another/fork") == "another/fork"
+    assert all("someone" not in c.source for c in cells(tree, "badges") + cells(tree, "bootstrap"))
+
+
+def test_retarget_reads_the_git_remote(tree):
+    with pytest.raises(SystemExit, match="no git remote called origin: say make retarget REPO="):
+        generated.retarget(tree, None)
+    run = dict(cwd=tree.root, check=True, capture_output=True)
     subprocess.run(["git", "init", "-q"], **run)
     subprocess.run(["git", "remote", "add", "origin", "git@github.com:teacher/fork.git"], **run)
-    assert course.retarget(None) == "teacher/fork"
+    assert generated.retarget(tree, None) == "teacher/fork"
+    assert tree.course()["repository"] == "teacher/fork"
 
 
-def test_retarget_takes_other_hosts_and_refuses_nonsense(copy):
-    assert (
-        course.retarget("https://git.university.example/a/b.git")
-        == "https://git.university.example/a/b"
-    )
-    assert "git+https://git.university.example/a/b@main" in cells(copy, "bootstrap")[0].source
-    assert "colab.research" not in cells(copy, "badges")[0].source, "Colab opens GitHub only"
-    with pytest.raises(SystemExit, match="is no address"):
-        course.retarget("just a name")
+def test_retarget_takes_other_hosts_and_refuses_nonsense(tree):
+    address = "https://git.university.example/a/b"
+    assert generated.retarget(tree, f"{address}.git") == address
+    assert f"git+{address}@main" in cells(tree, "bootstrap")[0].source
+    assert "colab.research" not in cells(tree, "badges")[0].source, "Colab opens GitHub only"
+    with pytest.raises(SystemExit, match="'just a name' is no address: give owner/name, or a"):
+        generated.retarget(tree, "just a name")
 
 
-def test_retarget_keeps_stored_outputs_valid(copy):
-    """The install cell is not part of the code digest, so a fork's outputs stay as good as they were."""
-    paths = sorted((copy / "notebooks").glob("*.ipynb"))
-    before = [course.code_digest(course.read(p)) for p in paths]
-    course.retarget("someone/course")
-    assert [course.code_digest(course.read(p)) for p in paths] == before
+def test_retarget_keeps_stored_outputs_valid(tree):
+    """The install cell is not part of the code digest: a fork's outputs stay as good."""
+    before = [code_digest(read(path)) for path in notebooks(tree)]
+    generated.retarget(tree, "someone/course")
+    assert [code_digest(read(path)) for path in notebooks(tree)] == before
+
+
+# ------------------------------------------------------------------------ what is generated
 
 
 def test_nothing_generated_is_stale():
-    assert course.sync(check=True) == [], "run python notebooks/course.py sync"
+    assert generated.sync(HERE, check=True) == [], "run python notebooks/course.py sync"
 
 
-def test_sync_finds_a_hand_edited_table(copy):
-    readme = copy / "README.md"
-    readme.write_text(readme.read_text().replace("| question |", "| riddle |"))
-    assert course.sync(check=True) == ["README.md"]
-    course.sync()
-    assert course.sync(check=True) == []
+def test_sync_finds_a_hand_edited_table(tree):
+    text = tree.readme.read_text()
+    tree.readme.write_text(text.replace("| question |", "| riddle |"))
+    assert generated.sync(tree, check=True) == ["README.md"]
+    assert "| riddle |" in tree.readme.read_text(), "check changes nothing"
+    assert generated.sync(tree) == ["README.md"]
+    assert tree.readme.read_text() == text
+
+
+def test_sync_names_what_is_missing(tree):
+    notebooks(tree)[0].unlink()
+    with pytest.raises(SystemExit, match=r"course.yml names 00_start_here.ipynb, which does not"):
+        generated.sync(tree)
+    with pytest.raises(SystemExit, match=r"README.md lacks the markers <!-- course:start --> and"):
+        generated.replace_between("no marker here", "course", "table")
+
+
+def test_times_are_shown_as_measured():
+    measured = {"smoke": {"seconds": 89.4}, "laptop": {"seconds": 90.0}}
+    assert generated.minutes(measured) == {
+        "smoke": "89 s",
+        "laptop": "1.5 min",
+        "full": "not measured yet",
+    }
+
+
+def test_the_course_table_links_from_the_readme():
+    entry = dict(
+        name="08_x", title="X", question="Why?", needs="[06](06_y.ipynb), [03](03_z.ipynb)"
+    )
+    row = generated.course_table({"notebooks": [entry]}, {}).splitlines()[2]
+    assert row.startswith("| [08 X](notebooks/08_x.ipynb) | Why? |")
+    assert row.endswith("| [06](notebooks/06_y.ipynb), [03](notebooks/03_z.ipynb) |")
+
+
+def test_the_bench_table_sorts_sizes_and_contenders(tmp_path):
+    tree = Tree(tmp_path)
+    assert tables.bench_table(tree) == "No record yet: `make bench` makes it."
+    timings = {
+        "10,4,64": {"slow": {"skipped": "too long"}, "ours": {"ms": 2.0, "ratio": 1}},
+        "4,2,32": {"slow": {"ms": 30.0, "ratio": 60}, "ours": {"ms": 0.5, "ratio": 1}},
+    }
+    record = {"timings": {"basic": timings}, "threads": 2, "device": "cpu", "date": "2026-11-23"}
+    path = tree.results / "benchmarks" / "quantum_layer_cpu.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(record))
+    head, _, first, second, *_ = tables.bench_table(tree).splitlines()
+    assert head.endswith("| 4,2,32 | 10,4,64 |")
+    assert first == "| ours | 0.5 (1) | 2 (1) |"
+    assert second == "| slow | 30 (60) | – |"
+
+
+# ------------------------------------------------------------------------------- running
+
+
+def record(head, seed, phantom=False):
+    labels, chances = [0, 1, 0, 1, 1], [0.1 + 0.05 * seed, 0.9, 0.6, 0.7, 0.4]
+    part = {"ids": [f"test/{i}" for i in range(5)], "labels": labels, "probabilities": chances}
+    return Record(
+        name=f"00-small_cnn28-{head}-s{seed}",
+        settings={"backbone": "small_cnn", "head": head, "seed": seed},
+        data={"name": "breastmnist", "size": 28, "phantom": phantom},
+        scores={},
+        predictions={"test": part},
+        provenance={},
+    )
+
+
+def test_the_report_of_a_run_has_both_tables(tmp_path):
+    assert tables.report(tmp_path) == ""
+    for head in ("linear", "dressed"):
+        for seed in (0, 1):
+            save_record(record(head, seed), tmp_path)
+    report = tables.report(tmp_path)
+    part = record("linear", 0).predictions["test"]
+    auc = scores(part["labels"], part["probabilities"])["auc"]
+    assert f"{auc:.3f} (" in report
+    assert f"{auc:.3f} ± 0.000" in report
+    assert "Data: breastmnist, 28 px, 5 test images" in report
+    assert "00-small_cnn28-dressed " in report
+    assert "PHANTOM" not in report
+    save_record(record("mlp", 0, phantom=True), tmp_path)
+    assert "PHANTOM breastmnist" in tables.report(tmp_path)
+    assert "PHANTOM: these are synthetic images" in tables.report(tmp_path)
+
+
+def test_the_environment_is_put_back(monkeypatch):
+    monkeypatch.setenv("HQNN_A", "before")
+    monkeypatch.delenv("HQNN_B", raising=False)
+    with running.environment({"HQNN_A": "during", "HQNN_B": "during"}):
+        assert os.environ["HQNN_A"] == os.environ["HQNN_B"] == "during"
+    assert os.environ["HQNN_A"] == "before"
+    assert "HQNN_B" not in os.environ
 
 
 def test_tidy_keeps_the_last_state_of_a_progress_bar():
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("x")])
-    pieces = [
-        "before\n",
-        "\rbar 0%",
-        "\rbar 50%",
-        "\rbar 100%",
-        "\n",
-        "after\n",
-    ]  # a kernel sends them one by one
-    notebook.cells[0].outputs = [
-        nbformat.v4.new_output("stream", name="stdout", text=t) for t in pieces
-    ]
-    notebook.cells[0].outputs.append(nbformat.v4.new_output("stream", name="stderr", text="else"))
-    tidied = course.tidy(notebook).cells[0].outputs
+    # a kernel sends them one by one
+    pieces = ["before\n", "\rbar 0%", "\rbar 50%", "\rbar 100%", "\n", "after\n"]
+    outputs = [nbformat.v4.new_output("stream", name="stdout", text=text) for text in pieces]
+    outputs.append(nbformat.v4.new_output("stream", name="stderr", text="else"))
+    notebook.cells[0].outputs = outputs
+    tidied = running.tidy(notebook).cells[0].outputs
     assert [(o.name, o.text) for o in tidied] == [
         ("stdout", "before\nbar 100%\nafter\n"),
         ("stderr", "else"),
     ]
 
 
+def test_what_is_stored_has_a_digest_and_no_dataset_images(tmp_path):
+    shown = nbformat.v4.new_output("stream", name="stdout", text="shown")
+    plain, images, injected = (nbformat.v4.new_code_cell("1", outputs=[shown]) for _ in range(3))
+    images.metadata["tags"] = ["draws-images"]
+    injected.metadata["tags"] = ["injected-parameters"]
+    notebook = nbformat.v4.new_notebook(cells=[plain, images, injected])
+    notebook.metadata["papermill"] = {"duration": 1}
+    running.store_outputs(notebook, tmp_path / "stored.ipynb")
+    stored = read(tmp_path / "stored.ipynb")
+    assert [len(cell.outputs) for cell in stored.cells] == [1, 0]
+    assert stored.metadata["hqnn"]["code_digest"] == code_digest(stored)
+    assert stored.metadata["hqnn"]["profile"] == "laptop"
+    assert "papermill" not in stored.metadata
+
+
+def test_times_of_other_profiles_stay(tmp_path):
+    tree = Tree(tmp_path)
+    running.store_times(tree, "00_x", full=100)
+    running.store_times(tree, "00_x", smoke=1.26, laptop=2)
+    found = tree.times()["00_x"]
+    assert {name: row["seconds"] for name, row in found.items()} == dict(
+        full=100, smoke=1.3, laptop=2
+    )
+    assert set(found["smoke"]) == {"seconds", "cores", "date", "python"}
+
+
+def test_unknown_notebook_is_clear(tmp_path):
+    with pytest.raises(SystemExit, match="no notebook '77_x'; known: 00_start_here"):
+        running.run(HERE, "77_x", "smoke", tmp_path)
+    with pytest.raises(SystemExit, match=r"no notebook among \['77'\]"):
+        running.execute(HERE, ["77"])
+
+
+# ------------------------------------------------------------------------ files, students
+
+
+def notebook_of(code, text):
+    cells = [nbformat.v4.new_markdown_cell(text), nbformat.v4.new_code_cell(code)]
+    return nbformat.v4.new_notebook(cells=cells)
+
+
 def test_code_digest_sees_code_and_nothing_else():
-    make = lambda code, text: nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_markdown_cell(text), nbformat.v4.new_code_cell(code)]
-    )
-    assert (
-        course.code_digest(make("a", "x"))
-        == course.code_digest(make("a", "y"))
-        != course.code_digest(make("b", "x"))
-    )
+    digest = code_digest(notebook_of("a", "x"))
+    assert digest == code_digest(notebook_of("a", "y"))
+    assert digest != code_digest(notebook_of("b", "x"))
 
 
-def test_student_version_has_no_solution_and_no_output(copy, tmp_path):
-    course.student(tmp_path / "students")
+def test_an_invalid_notebook_is_not_written(tmp_path):
+    broken = notebook_of("a", "x")
+    broken.cells[0]["cell_type"] = "poem"
+    with pytest.raises(nbformat.ValidationError):
+        write(broken, tmp_path / "broken.ipynb")
+    assert not (tmp_path / "broken.ipynb").exists()
+
+
+def test_student_version_has_no_solution_and_no_output(tree, tmp_path):
+    student(tree, tmp_path / "students")
     made = sorted((tmp_path / "students").glob("*.ipynb"))
-    assert len(made) == len(course.load_course()["notebooks"])
+    assert [path.name for path in made] == [path.name for path in notebooks(tree)]
     for path in made:
-        notebook = nbformat.read(path, 4)
-        assert not any("solution" in course.tags(c) for c in notebook.cells)
-        assert any("exercise" in course.tags(c) for c in notebook.cells)
-        assert all(not c.get("outputs") for c in notebook.cells)
+        notebook = read(path)
+        assert not any("solution" in tags(cell) for cell in notebook.cells)
+        assert any("exercise" in tags(cell) for cell in notebook.cells)
+        assert all(not cell.get("outputs") for cell in notebook.cells)
         nbformat.validate(notebook)
 
 
-def test_unknown_notebook_is_clear():
-    with pytest.raises(SystemExit, match="no notebook '77_x'; known: 00_start_here"):
-        course.run("77_x", "smoke", course.ROOT / "build")
-
-
 def test_command_line_lists_its_commands():
-    out = subprocess.run(
-        [sys.executable, str(course.HERE / "course.py"), "-h"],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    assert all(word in out for word in ("run", "execute", "retarget", "sync", "student"))
+    command = [sys.executable, str(HERE.notebooks / "course.py"), "-h"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert all(word in shown for word in ("run", "execute", "retarget", "sync", "student"))

@@ -1,43 +1,46 @@
-"""Every notebook runs in the smoke profile, on whatever data there is and on the phantom without a network."""
+"""Every notebook runs in the smoke profile; 00 also with neither data nor network."""
 
 import json
 import os
 import subprocess
 import sys
 
-import course
 import pytest
+from coursekit.files import HERE, read, tags, write
+from coursekit.running import run_notebook
 
-ENTRIES = course.load_course()["notebooks"]
+ENTRIES = HERE.course()["notebooks"]
 LIMIT = 45  # seconds, DESIGN's budget for smoke on two cores
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e["name"])
 def test_smoke(entry, tmp_path):
-    notebook, seconds = course.run_notebook(
-        course.path_of(entry), tmp_path / "out.ipynb", "smoke", tmp_path / "results"
+    notebook, seconds = run_notebook(
+        HERE.path_of(entry), tmp_path / "out.ipynb", "smoke", tmp_path / "results"
     )
     print(f"{entry['name']}: smoke {seconds:.0f} s (budget {LIMIT} s on two idle cores)")
-    solved = [c for c in notebook.cells if "solution" in course.tags(c)]
+    solved = [c for c in notebook.cells if "solution" in tags(c)]
     for cell in solved:
         assert "RIGHT: " in json.dumps(cell.outputs), cell.source
-    assert not (course.HERE / "my_results" / entry["name"]).exists(), (
+    assert not (HERE.notebooks / "my_results" / entry["name"]).exists(), (
         "a run with HQNN_RESULTS writes nothing beside the notebook"
     )
 
 
 def test_make_run_prints_table_and_page(tmp_path):
-    """The command behind `make run`, in the smoke profile, with neither data nor network: it says PHANTOM everywhere."""
+    """The command behind `make run` with neither data nor network: it says PHANTOM everywhere."""
     blocked = dict(os.environ, HQNN_DATA=str(tmp_path / "nowhere"))
     site = tmp_path / "site"
     site.mkdir()
     (site / "sitecustomize.py").write_text(
-        "import medmnist\nmedmnist.INFO['breastmnist']['url'] = 'http://127.0.0.1:9/breastmnist.npz'\n"  # port 9: nothing listens
+        "import medmnist\n"
+        # nothing listens at port 9
+        "medmnist.INFO['breastmnist']['url'] = 'http://127.0.0.1:9/breastmnist.npz'\n"
     )
     blocked["PYTHONPATH"] = str(site)
     command = [
         sys.executable,
-        str(course.HERE / "course.py"),
+        str(HERE.notebooks / "course.py"),
         "run",
         "00_start_here",
         "--profile",
@@ -68,8 +71,8 @@ def test_make_run_prints_table_and_page(tmp_path):
 
 def test_parameters_tag_is_demanded(tmp_path):
     """papermill alone would only warn, and a smoke run would silently become a full one."""
-    notebook = course.read(course.path_of(ENTRIES[0]))
-    notebook.cells = [c for c in notebook.cells if "parameters" not in course.tags(c)]
-    course.write(notebook, tmp_path / "untagged.ipynb")
+    notebook = read(HERE.path_of(ENTRIES[0]))
+    notebook.cells = [c for c in notebook.cells if "parameters" not in tags(c)]
+    write(notebook, tmp_path / "untagged.ipynb")
     with pytest.raises(SystemExit, match="no cell tagged 'parameters'"):
-        course.run_notebook(tmp_path / "untagged.ipynb", tmp_path / "out.ipynb", "smoke", tmp_path)
+        run_notebook(tmp_path / "untagged.ipynb", tmp_path / "out.ipynb", "smoke", tmp_path)

@@ -1,0 +1,10 @@
+"""The course's own tool works on the notebooks as files. ``make`` calls it through ``course.py``.
+
+``files``      where things lie; notebooks read and written
+``generated``  badges and install cells from ``course.yml``, the README's tables from records
+``tables``     the result tables of the README and of ``make run``
+``running``    execute a notebook; store its outputs, records and times
+``student``    versions without solutions
+
+It belongs to the makers of the course; students need ``hqnn_utils`` only.
+"""

@@ -1,0 +1,185 @@
+"""Badges and install cells made from ``course.yml``, tables of the README made from records.
+
+``sync`` rewrites them all. ``retarget`` sets the course's address first.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+
+from coursekit import tables
+from coursekit.files import Tree, read, tags, write
+
+ON_GITHUB = r"[\w.-]+/[\w.-]+"
+COLAB_BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
+KAGGLE_BADGE = "https://kaggle.com/static/images/open-in-kaggle.svg"
+SOURCE_BADGE = "https://img.shields.io/badge/view-source-lightgrey?logo=github"
+HOSTED = '{"COLAB_RELEASE_TAG", "KAGGLE_KERNEL_RUN_TYPE"} & os.environ.keys()'
+NO_ADDRESS = "no address set: run `make retarget REPO=owner/name` in your copy first"
+
+
+def clone_address(course: dict) -> str | None:
+    """``git+...`` address for pip, or None while no address is set."""
+    repository = course["repository"]
+    if not repository:
+        return None
+    if re.fullmatch(ON_GITHUB, repository):
+        repository = f"https://github.com/{repository}"
+    return f"git+{repository}@{course['branch']}"
+
+
+def bootstrap_source(course: dict) -> str:
+    """The install cell: it does something in Colab and Kaggle only.
+
+    There it adds the course's helpers and touches no package that is there already.
+    """
+    address = clone_address(course)
+    if address:
+        then = f'%pip install --quiet "hqnn_utils @ {address}"'
+    else:
+        then = f'raise RuntimeError("{NO_ADDRESS}")'
+    about = "installs the course's helpers on Colab and Kaggle; elsewhere it does nothing"
+    return f"import os  # {about}\n\nif {HOSTED}:\n    {then}"
+
+
+def badges_source(course: dict, entry: dict, times: dict) -> str:
+    """Badges (GitHub addresses only), minutes as measured, needs, data."""
+    lines = []
+    repository = course["repository"]
+    if repository and re.fullmatch(ON_GITHUB, repository):
+        page = f"{repository}/blob/{course['branch']}/notebooks/{entry['name']}.ipynb"
+        source = f"https://github.com/{page}"
+        colab = f"https://colab.research.google.com/github/{page}"
+        kaggle = f"https://kaggle.com/kernels/welcome?src={source}"
+        badges = [
+            f"[![Open in Colab]({COLAB_BADGE})]({colab})",
+            f"[![Open in Kaggle]({KAGGLE_BADGE})]({kaggle})",
+            f"[![View source]({SOURCE_BADGE})]({source})",
+        ]
+        lines += [" ".join(badges), ""]
+    took = minutes(times.get(entry["name"], {}))
+    lines.append(
+        f"**Time** smoke {took['smoke']}, laptop {took['laptop']}, full {took['full']} "
+        f"· **Before this** {entry['needs']} · **Data** {entry['data']}"
+    )
+    return "\n".join(lines)
+
+
+def minutes(measured: dict) -> dict[str, str]:
+    """Time per profile as text, ``not measured yet`` where there is no measurement."""
+
+    def text(profile: str) -> str:
+        seconds = measured.get(profile, {}).get("seconds")
+        if seconds is None:
+            return "not measured yet"
+        return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.1f} min"
+
+    return {profile: text(profile) for profile in ("smoke", "laptop", "full")}
+
+
+def course_table(course: dict, times: dict) -> str:
+    """The README's table of notebooks."""
+    rows = [
+        "| notebook | question | smoke | laptop | full | before this |",
+        "|---|---|---|---|---|---|",
+    ]
+    for entry in course["notebooks"]:
+        name = entry["name"]
+        link = f"[{name[:2]} {entry['title']}](notebooks/{name}.ipynb)"
+        took = " | ".join(minutes(times.get(name, {})).values())
+        # links in course.yml are written as seen from a notebook
+        needs = re.sub(r"\]\((\d\d_)", r"](notebooks/\1", entry["needs"])
+        rows.append(f"| {link} | {entry['question']} | {took} | {needs} |")
+    about = (
+        "Times were measured on two cores without a GPU; the full profile wants one. "
+        "Stored outputs come from the laptop profile."
+    )
+    return "\n".join([*rows, "", about])
+
+
+def replace_between(text: str, name: str, content: str) -> str:
+    """Put ``content`` between the README's markers called ``name``."""
+    pattern = re.compile(rf"(<!-- {name}:start -->\n).*?(<!-- {name}:end -->)", re.S)
+    if not pattern.search(text):
+        raise SystemExit(
+            f"README.md lacks the markers <!-- {name}:start --> and <!-- {name}:end -->"
+        )
+    return pattern.sub(lambda match: f"{match[1]}{content}\n{match[2]}", text)
+
+
+def sync(tree: Tree, check: bool = False) -> list[str]:
+    """Rewrite everything generated and name what was stale. With ``check``, only name it."""
+    course, times = tree.course(), tree.times()
+    stale = []
+    for entry in course["notebooks"]:
+        path = tree.path_of(entry)
+        if not path.exists():
+            raise SystemExit(f"course.yml names {path.name}, which does not exist")
+        notebook = read(path)
+        if _renew_cells(notebook, course, entry, times):
+            stale.append(path.name)
+            if not check:
+                write(notebook, path)
+    old = tree.readme.read_text(encoding="utf-8")
+    new = _renewed_readme(tree, old, course, times)
+    if new != old:
+        stale.append("README.md")
+        if not check:
+            tree.readme.write_text(new, encoding="utf-8")
+    return stale
+
+
+def _renew_cells(notebook, course: dict, entry: dict, times: dict) -> bool:
+    """Rewrite badges and install cell of a notebook; True if that changed anything."""
+    before = [cell.source for cell in notebook.cells]
+    for cell in notebook.cells:
+        if "bootstrap" in tags(cell):
+            cell.source = bootstrap_source(course)
+        elif "badges" in tags(cell):
+            cell.source = badges_source(course, entry, times)
+    return [cell.source for cell in notebook.cells] != before
+
+
+def _renewed_readme(tree: Tree, text: str, course: dict, times: dict) -> str:
+    made = {
+        "course": course_table(course, times),
+        "results": tables.results_table(),
+        "verdicts": tables.verdict_table(),
+        "bench": tables.bench_table(tree),
+    }
+    for name, content in made.items():
+        text = replace_between(text, name, content)
+    return text
+
+
+def retarget(tree: Tree, repository: str | None) -> str:
+    """Set the course's address (default: the git remote) and rewrite all that depends on it."""
+    address = clean_address(repository or remote_address(tree))
+    old = tree.course_file.read_text(encoding="utf-8")
+    new = re.sub(r"(?m)^repository: \S+", f"repository: {address}", old)
+    tree.course_file.write_text(new, encoding="utf-8")
+    sync(tree)
+    return address
+
+
+def remote_address(tree: Tree) -> str:
+    """The address of the git remote called origin."""
+    command = ["git", "remote", "get-url", "origin"]
+    found = subprocess.run(command, cwd=tree.root, capture_output=True, text=True)
+    if found.returncode:
+        raise SystemExit("no git remote called origin: say make retarget REPO=owner/name")
+    return found.stdout
+
+
+def clean_address(repository: str) -> str:
+    """``owner/name`` for an address on GitHub, else an address that git can clone."""
+    address = repository.strip().removesuffix("/").removesuffix(".git")
+    if match := re.search(rf"github\.com[:/]({ON_GITHUB})$", address):
+        return match[1]
+    if not re.fullmatch(rf"{ON_GITHUB}|(https|ssh|file)://\S+", address):
+        raise SystemExit(
+            f"{address!r} is no address: "
+            "give owner/name, or a https, ssh or file address that git can clone"
+        )
+    return address

@@ -1,0 +1,196 @@
+"""Execute notebooks: ``run`` leaves the tree as it is, ``execute`` stores outputs and records."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+
+from coursekit import tables
+from coursekit.files import HERE, Tree, clear, code_digest, read, tags, write
+from coursekit.generated import sync
+
+
+@contextmanager
+def environment(changes: dict[str, str]) -> Iterator[None]:
+    """Set environment variables for a while."""
+    before = {name: os.environ.get(name) for name in changes}
+    os.environ.update(changes)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def run_notebook(
+    source: Path, target: Path, profile: str, results: Path, progress: bool = False
+) -> tuple:
+    """Execute a notebook through papermill; returns the executed notebook and its seconds.
+
+    Widgets are shown as figures, records go to ``results``.
+    """
+    import papermill
+
+    if not any("parameters" in tags(cell) for cell in read(source).cells):
+        raise SystemExit(
+            f"{source.name} has no cell tagged 'parameters': "
+            "papermill would silently run another profile"
+        )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    changes = {
+        "HQNN_RESULTS": str(results),
+        "HQNN_STATIC": "1",
+        # figures go into the notebook, whatever the shell says
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    }
+    # A hung kernel must become an error in a test run; a long cell of another profile must not.
+    limit = 300 if profile == "smoke" else None
+    began = time.perf_counter()
+    with environment(changes):
+        papermill.execute_notebook(
+            str(source),
+            str(target),
+            parameters={"PROFILE": profile},
+            cwd=str(HERE.notebooks),
+            progress_bar=progress,
+            log_output=False,
+            execution_timeout=limit,
+            extra_arguments=["--log-level=CRITICAL"],
+        )
+    return read(target), time.perf_counter() - began
+
+
+def run(tree: Tree, name: str, profile: str, out: Path) -> None:
+    """Execute one notebook outside the tree's own files.
+
+    Prints its result tables and where the HTML copy lies.
+    """
+    stem = Path(name).stem
+    source = tree.notebooks / f"{stem}.ipynb"
+    if not source.exists():
+        known = ", ".join(entry["name"] for entry in tree.course()["notebooks"])
+        raise SystemExit(f"no notebook {stem!r}; known: {known}")
+    results = out / "results"
+    remove_records(results / stem)
+    print(f"running {stem} in the {profile} profile ...", flush=True)
+    notebook, seconds = run_notebook(source, out / source.name, profile, results, progress=True)
+    page = to_html(notebook, out / f"{stem}.html")
+    report = tables.report(results / stem)
+    if report:
+        print(f"\n{report}")
+    print(f"\n{seconds:.0f} s. Page: {page}")
+
+
+def remove_records(folder: Path) -> None:
+    """Remove the records of an earlier run, so that none is taken for new."""
+    for old in folder.glob("*.json"):
+        old.unlink()
+
+
+def to_html(notebook, path: Path) -> Path:
+    """Write a notebook as a page."""
+    from nbconvert import HTMLExporter
+
+    body, _ = HTMLExporter().from_notebook_node(tidy(notebook))
+    path.write_text(body, encoding="utf-8")
+    return path
+
+
+def execute(tree: Tree, names: list[str]) -> None:
+    """Run notebooks in smoke (for the time) and laptop profile and store what comes of it.
+
+    Outputs, records, the digest of the code and the times. ``names`` are names or numbers of
+    notebooks; all where there are none.
+    """
+    entries = tree.course()["notebooks"]
+    if names:
+        entries = [e for e in entries if e["name"] in names or e["name"][:2] in names]
+    if not entries:
+        raise SystemExit(f"no notebook among {names}")
+    for entry in entries:
+        path = tree.path_of(entry)
+        scratch = tree.root / "build" / "execute"
+        copy = scratch / path.name
+        _, smoke = run_notebook(path, copy, "smoke", scratch / "results")
+        remove_records(tree.results / entry["name"])
+        notebook, laptop = run_notebook(path, copy, "laptop", tree.results, progress=True)
+        store_outputs(notebook, path)
+        store_times(tree, entry["name"], smoke=smoke, laptop=laptop)
+        size = path.stat().st_size / 1024
+        print(f"{entry['name']}: smoke {smoke:.0f} s, laptop {laptop:.0f} s, {size:.0f} kB")
+    sync(tree)
+
+
+def store_outputs(notebook, path: Path) -> None:
+    """Write an executed notebook as the course keeps it, with the digest of its code."""
+    notebook = tidy(notebook)
+    for cell in notebook.cells:
+        if "draws-images" in tags(cell):  # dataset images are never committed
+            clear(cell)
+    notebook.metadata["hqnn"] = {
+        "code_digest": code_digest(notebook),
+        "profile": "laptop",
+        "executed": date.today().isoformat(),
+    }
+    write(notebook, path)
+
+
+def store_times(tree: Tree, name: str, **seconds: float) -> None:
+    """Add the measured seconds of each profile to the course's times."""
+    from hqnn_utils.studies.records import write_json_atomically
+
+    measured_on = {
+        "cores": os.cpu_count(),
+        "date": date.today().isoformat(),
+        "python": sys.version.split()[0],
+    }
+    times = tree.times()
+    found = times.setdefault(name, {})
+    for profile, value in seconds.items():
+        found[profile] = {"seconds": round(value, 1), **measured_on}
+    write_json_atomically(tree.timings, times)
+
+
+def tidy(notebook):
+    """Outputs as a reader wants them.
+
+    Of a progress bar only its last state, no injected parameters, no leftovers of papermill.
+    """
+    notebook.cells = [c for c in notebook.cells if "injected-parameters" not in tags(c)]
+    notebook.metadata.pop("papermill", None)
+    notebook.metadata.pop("widgets", None)
+    for cell in notebook.cells:
+        cell.metadata.pop("papermill", None)
+        cell.metadata.pop("execution", None)
+        if cell.cell_type == "code":
+            cell.outputs = merge_streams(cell.outputs)
+    return notebook
+
+
+def merge_streams(outputs: list) -> list:
+    """Neighbouring outputs of one stream as one, as a terminal would show them."""
+    merged = []
+    for output in outputs:
+        if output.output_type == "stream" and merged and merged[-1].get("name") == output.name:
+            merged[-1].text += output.text
+        else:
+            merged.append(output)
+    for output in merged:
+        if output.output_type == "stream":
+            lines = output.text.replace("\r\n", "\n").split("\n")
+            output.text = "\n".join(last_state(line) for line in lines)
+    return merged
+
+
+def last_state(line: str) -> str:
+    """What is left of a line that was overwritten (carriage return): its last state."""
+    states = [state for state in line.split("\r") if state.strip()]
+    return states[-1] if states else ""
