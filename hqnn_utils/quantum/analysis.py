@@ -55,9 +55,7 @@ def bloch_vectors(states: torch.Tensor) -> torch.Tensor:
 
     found = []
     for qubit in range(int(math.log2(states.shape[-1]))):
-        rho = qp.math.reduce_statevector(
-            states, [qubit], c_dtype=str(states.dtype).removeprefix("torch.")
-        )
+        rho = qp.math.reduce_statevector(states, [qubit])
         off_diagonal = rho[:, 1, 0]
         z = (rho[:, 0, 0] - rho[:, 1, 1]).real
         found.append(torch.stack([2 * off_diagonal.real, 2 * off_diagonal.imag, z], dim=-1))

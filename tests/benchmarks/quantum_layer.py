@@ -1,13 +1,16 @@
-"""Time one forward and backward pass of a circuit layer, ours and its peers, side by side in one process.
+"""Time one forward and backward pass of a circuit layer, ours and its peers, side by side in one
+process.
 
-``make bench`` builds an environment with all peers (peers.txt) and runs this file there. Contenders that do not import are
-listed as missing, so the file also runs in the course's own environment.
+``make bench`` builds an environment with all peers (peers.txt) and runs this file there. Contenders
+that do not import are listed as missing, so the file also runs in the course's own environment.
 
-How it measures: each contender's values and gradients are compared with PennyLane's before anything is timed. Then rounds: in
-each round every contender runs once (fast ones several times in a row), so that a slow moment of the machine hits all of them;
-the medians over the rounds are compared. float32, two threads, gradients for inputs and weights. Every peer is used in the
-fastest way found: batched where it can be, one simulation per batch, the state read out with one matrix product.
-Memory is the growth of the process's peak memory over two passes, in a fresh process per contender, after a warm-up with two qubits.
+How it measures: each contender's values and gradients are compared with PennyLane's before anything
+is timed. Then rounds: in each round every contender runs once (fast ones several times in a row),
+so that a slow moment of the machine hits all of them; the medians over the rounds are compared.
+float32, two threads, gradients for inputs and weights. Every peer is used in the fastest way found:
+batched where it can be, one simulation per batch, the state read out with one matrix product.
+Memory is the growth of the process's peak memory over two passes, in a fresh process per contender,
+after a warm-up with two qubits.
 """
 
 from __future__ import annotations
@@ -20,6 +23,8 @@ import subprocess
 import sys
 import time
 import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date
 from importlib import metadata
 from pathlib import Path
@@ -28,19 +33,20 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT))
 warnings.filterwarnings("ignore")
 
-import torch
+import torch  # noqa: E402  (the path to the package comes first)
 
-from hqnn_utils.quantum import (
+from hqnn_utils.quantum import (  # noqa: E402  (same)
     CircuitSpec,
     QuantumLayer,
     build_qnode,
     expectations,
     init_weights,
 )
-from hqnn_utils.quantum.engine.cosines import is_mean_of_cosines
-from hqnn_utils.quantum.engine.measurement import z_of_each_qubit
+from hqnn_utils.quantum.engine.cosines import is_mean_of_cosines  # noqa: E402  (same)
+from hqnn_utils.quantum.engine.measurement import z_of_each_qubit  # noqa: E402  (same)
 
-BUDGET = 10_000  # ms after which a contender, having run three rounds, sits out: a slow one needs no more to be seen as slow
+# Milliseconds after which a contender that has run three rounds sits out: it has been seen as slow.
+BUDGET = 10_000
 SIZES = [(4, 2, 32), (8, 3, 32), (10, 4, 64), (12, 4, 64)]  # qubits, layers, batch
 FAMILIES = {
     "basic": dict(rotation="RX", entangler="ring"),  # the study's circuit
@@ -49,7 +55,10 @@ FAMILIES = {
 
 
 def gates(spec: CircuitSpec):
-    """The circuit as plain gates for the peers: ("RX", qubit, ("x", q)), ("RZ", qubit, ("w", index)), ("CNOT", a, b)."""
+    """The circuit as plain gates for the peers.
+
+    They are ("RX", qubit, ("x", qubit)), ("RZ", qubit, ("w", index)) and ("CNOT", control, target).
+    """
     for q in range(spec.n_qubits):
         yield "RX", q, ("x", q)
     for layer in range(spec.n_layers):
@@ -61,8 +70,8 @@ def gates(spec: CircuitSpec):
             yield "CNOT", a, b
 
 
-# ---------------------------------------------------------------- contenders: make(spec, weights, device) -> (run, leaves)
-# run(x) gives (batch, n_qubits); leaves are the trainable tensors, in the order of the weights.
+# The contenders: make(spec, weights, device) -> (run, leaves). run(x) gives (batch, n_qubits);
+# leaves are the trainable tensors, in the order of the weights.
 
 
 def fused(spec, weights, device):
@@ -113,7 +122,7 @@ def deepquantum(spec, weights, device):
     circuit.to(device)
     leaves = list(circuit.parameters())
     with torch.no_grad():
-        for leaf, value in zip(leaves, weights.flatten()):
+        for leaf, value in zip(leaves, weights.flatten(), strict=True):
             leaf.copy_(value.reshape(leaf.shape))
     signs = torch.from_numpy(z_of_each_qubit(spec.n_qubits).T.copy()).to(
         device=device, dtype=torch.float32
@@ -196,26 +205,40 @@ def qiskit_torchconnector(spec, weights, device):
     return layer, list(layer.parameters())
 
 
-# name -> (maker, distribution, largest number of qubits it is asked for, rounds it takes part in). Where a pass takes seconds,
-# more would only cost time: the medians differ by factors, not by per cent.
+@dataclass(frozen=True)
+class Contender:
+    """Who takes part, and how often. Where a pass takes seconds, more rounds would only cost time.
+
+    Attributes
+    ----------
+    make : (spec, weights, device) -> (run, leaves).
+    distribution : what must be installed, or None.
+    largest : most qubits that it is asked for.
+    rounds : how many it takes part in.
+    """
+
+    make: Callable
+    distribution: str | None
+    largest: int
+    rounds: int
+
+
 CONTENDERS = {
-    "hqnn_utils fused": (fused, None, 99, 60),
-    "PennyLane TorchLayer, default.qubit, backprop, batched": (
-        pennylane_torchlayer,
-        "pennylane",
-        12,
-        30,
+    "hqnn_utils fused": Contender(fused, None, 99, 60),
+    "PennyLane TorchLayer, default.qubit, backprop, batched": Contender(
+        pennylane_torchlayer, "pennylane", 12, 30
     ),
-    "PennyLane lightning.qubit, adjoint": (pennylane_lightning, "pennylane-lightning", 8, 3),
-    "circuit called once per image (the study's way)": (once_per_image, "pennylane", 8, 3),
-    "deepquantum": (deepquantum, "deepquantum", 12, 30),
-    "tensorcircuit-ng, torch backend, vmap": (tensorcircuit_ng, "tensorcircuit-ng", 12, 20),
-    "pyqtorch": (pyqtorch, "pyqtorch", 12, 20),
-    "qiskit-machine-learning TorchConnector": (
-        qiskit_torchconnector,
-        "qiskit-machine-learning",
-        4,
-        3,
+    "PennyLane lightning.qubit, adjoint": Contender(
+        pennylane_lightning, "pennylane-lightning", 8, 3
+    ),
+    "circuit called once per image (the study's way)": Contender(once_per_image, "pennylane", 8, 3),
+    "deepquantum": Contender(deepquantum, "deepquantum", 12, 30),
+    "tensorcircuit-ng, torch backend, vmap": Contender(
+        tensorcircuit_ng, "tensorcircuit-ng", 12, 20
+    ),
+    "pyqtorch": Contender(pyqtorch, "pyqtorch", 12, 20),
+    "qiskit-machine-learning TorchConnector": Contender(
+        qiskit_torchconnector, "qiskit-machine-learning", 4, 3
     ),
 }
 NOT_ON_GPU = {"PennyLane lightning.qubit, adjoint", "qiskit-machine-learning TorchConnector"}
@@ -236,24 +259,25 @@ def passes(run, leaves, x):
 
 def contender(name: str, spec, x, weights, device: str, wanted=None):
     """A ready contender whose values and gradients have been compared, or None with the reason."""
-    maker, distribution, largest, _ = CONTENDERS[name]
-    if spec.n_qubits > largest:
-        return None, f"too slow beyond {largest} qubits"
+    asked = CONTENDERS[name]
+    if spec.n_qubits > asked.largest:
+        return None, f"too slow beyond {asked.largest} qubits"
     if name.startswith("qiskit") and spec.rotation == "Rot":
         return None, "minutes a pass with 24 trainable angles"
     if device == "cuda" and name in NOT_ON_GPU:
         return None, "CPU only"
     try:
-        if distribution:
-            metadata.version(distribution)
+        if asked.distribution:
+            metadata.version(asked.distribution)
         own = weights.detach().clone().requires_grad_()
-        run, leaves = maker(spec, own, device)
+        run, leaves = asked.make(spec, own, device)
     except (metadata.PackageNotFoundError, ImportError):
         return None, "not installed"
     if wanted is not None:
         out, gx, *gw = passes(run, leaves, x)
         found = (out, gx, torch.cat([g.flatten() for g in gw]))
-        for a, b, what in zip(found, wanted, ("values", "input gradients", "weight gradients")):
+        names = ("values", "input gradients", "weight gradients")
+        for a, b, what in zip(found, wanted, names, strict=True):
             error = (a.detach().double().cpu() - b).abs().max().item()
             assert error < 2e-4, (
                 f"{name}: {what} differ from PennyLane's by {error:.1e} at {spec.label()}"
@@ -272,12 +296,12 @@ def reference(spec, x, weights):
     return out.detach(), gx, gw.flatten()
 
 
-def clock(function, device: str, at_least: float = 0.002) -> float:
+def clock(function, *arguments, device: str, at_least: float = 0.002) -> float:
     """Milliseconds a call; calls shorter than ``at_least`` seconds are repeated in a row."""
     repeats, spent = 0, 0.0
     began = time.perf_counter()
     while spent < at_least:
-        function()
+        function(*arguments)
         if device == "cuda":
             torch.cuda.synchronize()
         repeats, spent = repeats + 1, time.perf_counter() - began
@@ -295,14 +319,14 @@ def measure(family: str, size: tuple, device: str, quick: bool) -> dict:
         else:
             ready[name] = made
     both, forward = {n: [] for n in ready}, {n: [] for n in ready}
-    for name, (run, leaves) in ready.items():
+    for run, leaves in ready.values():
         passes(run, leaves, x)  # warm: caches and lazy imports are not what we time
     for number in range(5 if quick else 60):
         for name, (run, leaves) in ready.items():
-            if number < CONTENDERS[name][3] and (number < 3 or sum(both[name]) < BUDGET):
-                both[name].append(clock(lambda: passes(run, leaves, x), device))
+            if number < CONTENDERS[name].rounds and (number < 3 or sum(both[name]) < BUDGET):
+                both[name].append(clock(passes, run, leaves, x, device=device))
                 with torch.no_grad():
-                    forward[name].append(clock(lambda: run(x), device))
+                    forward[name].append(clock(run, x, device=device))
     ours = statistics.median(both["hqnn_utils fused"])
     for name in ready:
         quartiles = statistics.quantiles(both[name], n=4)
@@ -318,9 +342,11 @@ def measure(family: str, size: tuple, device: str, quick: bool) -> dict:
 
 
 def peak_memory(name: str, family: str, size: tuple) -> float:
-    """MiB by which two passes raise the memory of this (fresh) process above what it held before, at the highest point.
+    """MiB by which two passes raise the memory of this (fresh) process above what it held before,
+    at the highest point.
 
-    Linux only: the kernel's high-water mark is set back first, because importing the libraries once took more than it kept.
+    Linux only: the kernel's high-water mark is set back first, because importing the libraries once
+    took more than it kept.
     """
     passes_at((name, family, (2, 2, 2)))
     before = _status("VmRSS")
@@ -360,7 +386,8 @@ def table(record: dict) -> str:
     for family in record["timings"]:
         columns = list(record["timings"][family])
         lines.append(
-            f"\n{family}: ms forward + backward (ratio to fused) [inference ms]; sizes are qubits, layers, batch"
+            f"\n{family}: ms forward + backward (ratio to fused) [inference ms]; "
+            "sizes are qubits, layers, batch"
         )
         lines.append(
             f"{'':56s}" + "".join(f"{c:>26s}" for c in columns) + f"{'peak MiB at 12, 4, 64':>24s}"
@@ -398,7 +425,7 @@ def figure(record: dict, path: Path) -> None:
 
     columns = record["timings"]["basic"]
     shown, axes = plt.subplots(1, len(columns), figsize=(4 * len(columns) + 3, 4), sharey=True)
-    for axis, (column, cells) in zip(axes, columns.items()):
+    for axis, (column, cells) in zip(axes, columns.items(), strict=True):
         for row, name in enumerate(CONTENDERS):
             if "ms" in cells[name]:
                 bar = axis.barh(row, cells[name]["ms"], color="#D55E00" if row == 0 else "#0072B2")
@@ -426,9 +453,7 @@ def large(device: str, repeats: int = 3) -> dict:
         spec, x, weights = problem(family, 16, 2, 32, device)
         run, leaves = fused(spec, weights, device)
         passes(run, leaves, x)
-        ms = statistics.median(
-            clock(lambda: passes(run, leaves, x), device) for _ in range(repeats)
-        )
+        ms = statistics.median(clock(passes, run, leaves, x, device=device) for _ in range(repeats))
         route = "mean of cosines" if is_mean_of_cosines(spec) else "fused layers"
         found[f"16 qubits, 2 layers, batch 32, {family} ({route})"] = {
             "ms": ms,
@@ -463,7 +488,9 @@ def main() -> None:
         for family in FAMILIES:
             able = [n for n in CONTENDERS if "ms" in timings[family]["12, 4, 64"][n]]
             memory[family] = {n: memory_in_fresh_process(n, family, (12, 4, 64)) for n in able}
-    distributions = sorted({"torch", "numpy", *(c[1] for c in CONTENDERS.values() if c[1])})
+    distributions = sorted(
+        {"torch", "numpy", *(c.distribution for c in CONTENDERS.values() if c.distribution)}
+    )
     versions = {}
     for name in distributions:
         try:

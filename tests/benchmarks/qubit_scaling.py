@@ -1,10 +1,11 @@
-"""Time and memory of one forward pass against the number of qubits: the fused engine, default.qubit and lightning.qubit side by side.
+"""Time and memory of one forward pass against the number of qubits: the fused engine, default.qubit
+and lightning.qubit side by side.
 
     python tests/benchmarks/qubit_scaling.py --out notebooks/results/benchmarks
 
-Times: all engines in one process, in turn, medians; an engine stops after a pass longer than ``--limit`` seconds. Values are compared first.
-Memory: the largest resident size of a fresh process that makes one pass, less that of one whose circuit
-has two qubits (Linux).
+Times: all engines in one process, in turn, medians; an engine stops after a pass longer than
+``--limit`` seconds. Values are compared first. Memory: the largest resident size of a fresh process
+that makes one pass, less that of one whose circuit has two qubits (Linux).
 """
 
 from __future__ import annotations
@@ -34,7 +35,9 @@ ENGINES = {
 
 
 def layer(engine: str, qubits: int) -> QuantumLayer:
-    """Rot gates and a strongly entangling ring, two layers: no shortcut of the study's family applies."""
+    """Rot gates and a strongly entangling ring, two layers: no shortcut of the study's family
+    applies.
+    """
     spec = CircuitSpec(n_qubits=qubits, n_layers=2, rotation="Rot", entangler="strong")
     made = QuantumLayer(spec, **ENGINES[engine])
     with torch.no_grad():
@@ -80,7 +83,8 @@ def main() -> None:
     if given.child:
         action, engine, qubits = given.child
         one_pass(engine, int(qubits) if action == "pass" else 2)
-        # Not ru_maxrss: a child keeps the largest value of the process that started it, which holds torch and every engine.
+        # Not ru_maxrss: a child keeps the largest value of the process that started it, which holds
+        # torch and every engine.
         print(re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())[1])
         return
     found, alive = {e: {} for e in ENGINES}, set(ENGINES)
@@ -98,8 +102,9 @@ def main() -> None:
         for engine in sorted(alive):
             seconds = statistics.median(times[engine])
             found[engine][str(qubits)] = {"seconds": seconds, "MiB": memory(engine, qubits)}
+            mebibytes = found[engine][str(qubits)]["MiB"]
             print(
-                f"{engine:16s} {qubits:2d} qubits {seconds:9.4f} s {found[engine][str(qubits)]['MiB']:8.0f} MiB",
+                f"{engine:16s} {qubits:2d} qubits {seconds:9.4f} s {mebibytes:8.0f} MiB",
                 flush=True,
             )
             if seconds > given.limit:

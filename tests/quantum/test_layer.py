@@ -118,7 +118,11 @@ def test_unknown_engine_names_the_known_ones():
     "option", [dict(shots=10), dict(device="lightning.qubit"), dict(noise=object())]
 )
 def test_fused_refuses_what_only_pennylane_can_do(option):
-    with pytest.raises(ValueError, match="engine='pennylane'"):
+    message = (
+        "^engine 'fused' computes exact expectation values on torch's own device; "
+        "device=, shots= and noise= need engine='pennylane'$"
+    )
+    with pytest.raises(ValueError, match=message):
         QuantumLayer(SPEC, "fused", **option)
 
 
@@ -211,3 +215,55 @@ def test_initialiser_and_generator():
 )
 def test_the_fastest_gradient_method_of_a_device(device, shots, method):
     assert _gradient_method(device, shots) == method
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """What the layer asks of PennyLane: the options of its QNode, then the shape of each batch."""
+    found = []
+
+    def fake_qnode(spec, **options):
+        found.append(options)
+
+        def circuit(inputs, weights):
+            found.append(tuple(inputs.shape))
+            return [inputs[..., q] * weights.sum() for q in range(spec.n_outputs)]
+
+        return circuit
+
+    monkeypatch.setattr("hqnn_utils.quantum.layer.build_qnode", fake_qnode)
+    return found
+
+
+def test_the_device_and_the_gradient_method_follow_from_the_options(asked):
+    noise = object()
+    layer("pennylane")
+    layer("pennylane", noise=noise)
+    layer("pennylane", device="lightning.qubit", shots=7)
+    plain = dict(shots=None, noise=None)
+    assert asked == [
+        dict(device="default.qubit", diff_method="backprop", **plain),
+        dict(device="default.mixed", diff_method="backprop", shots=None, noise=noise),
+        dict(device="lightning.qubit", diff_method="parameter-shift", shots=7, noise=None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("shots", "trains", "inputs_want", "grad", "batches"),
+    [
+        (None, True, True, True, [(4, 3)]),
+        (7, True, False, True, [(3,)] * 4),
+        (7, False, True, True, [(3,)] * 4),
+        (7, False, False, True, [(4, 3)]),
+        (7, True, True, False, [(4, 3)]),
+    ],
+)
+def test_one_image_at_a_time_only_where_it_must_be(
+    asked, shots, trains, inputs_want, grad, batches
+):
+    made, x = layer("pennylane", shots=shots), numbers(4, 3).requires_grad_(inputs_want)
+    made.weights.requires_grad_(trains)
+    with torch.set_grad_enabled(grad):
+        values = made(x)
+    assert asked[1:] == batches
+    torch.testing.assert_close(values, x * made.weights.sum())

@@ -99,18 +99,33 @@ def test_identity_block_starts_as_the_identity(rotation, entangler, gate):
     np.testing.assert_allclose(values(spec, x, weights), torch.cos(x), atol=1e-6)
 
 
-def test_resources_and_drawing():
-    found = resources(CircuitSpec())
-    assert found["gates"] == {"RX": 12, "CNOT": 8}
-    assert found["n_gates"] == 20
-    assert found["n_two_qubit"] == 8
-    assert found["n_weights"] == 8 == CircuitSpec().n_weights
-    _, axes = draw_circuit(CircuitSpec(n_qubits=2, n_layers=1))
-    assert len(axes.texts) > 0
+def test_resources_are_true_counts():
+    assert resources(CircuitSpec()) == {
+        "gates": {"RX": 12, "CNOT": 8},
+        "n_gates": 20,
+        "n_two_qubit": 8,
+        "depth": 11,  # two RX and the ring, 2 + 4; then qubit 0 goes on: one RX and the ring, 1 + 4
+        "n_weights": 8,
+        "n_inputs": 4,
+        "n_outputs": 4,
+    }
+    lonely = resources(CircuitSpec(n_qubits=3, n_layers=1, entangler="none", observable="Z0"))
+    assert (lonely["n_two_qubit"], lonely["depth"], lonely["n_outputs"]) == (0, 2, 1)
+
+
+def test_drawing_shows_each_gate_and_takes_options():
+    spec = CircuitSpec(n_qubits=2, n_layers=1)
+    _, plain = draw_circuit(spec)
+    _, numbered = draw_circuit(spec, decimals=1)
+    assert sorted(t.get_text() for t in plain.texts if "RX" in t.get_text()) == ["RX"] * 4
+    features = [t.get_text() for t in numbered.texts if "RX" in t.get_text()][:2]
+    assert features == ["RX\n(0.1)", "RX\n(1.0)"]
 
 
 def test_noise_needs_a_mixed_device():
-    with pytest.raises(ValueError, match=r"noise needs device='default\.mixed', got 'default\.qubit'"):
+    with pytest.raises(
+        ValueError, match=r"noise needs device='default\.mixed', got 'default\.qubit'"
+    ):
         build_qnode(CircuitSpec(), noise=object())
 
 
@@ -125,3 +140,4 @@ def test_options_reach_pennylane():
     assert build_qnode(spec, diff_method="parameter-shift").diff_method == "parameter-shift"
     assert build_qnode(spec).diff_method == "best"
     assert build_qnode(spec).interface == "torch"
+    assert len(build_qnode(spec).device.wires) == 2

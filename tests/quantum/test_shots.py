@@ -92,6 +92,9 @@ def test_costs_by_hand():
     assert slow.minutes == pytest.approx((210 * 1e-3 + 4 * 5) / 60)  # 30 circuits are four jobs
     full = shots.device_cost(CircuitSpec(), 200, 1)  # two full jobs, not three
     assert full.minutes == pytest.approx((200 * 250e-6 + 2 * 2) / 60)
+    assert shots.device_cost(CircuitSpec(), 101, 1).minutes == pytest.approx(
+        (101 * 250e-6 + 4) / 60
+    )
     one_job = shots.device_cost(CircuitSpec(), 100, 1)
     assert one_job.minutes == pytest.approx((100 * 250e-6 + 2) / 60)
 
@@ -100,5 +103,5 @@ def test_costs_by_hand():
 def test_costs_of_nothing_are_refused(name):
     given = dict(images=1, shots=1) | {name: 0}
     message = "images, shots, epochs and circuits_per_job must be at least 1"
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=f"^{message}$"):
         shots.device_cost(CircuitSpec(), **given)

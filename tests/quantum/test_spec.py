@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import re
 
 import pytest
 import torch
@@ -105,8 +106,20 @@ def test_initialisers():
         ValueError, match="unknown initialiser 'zeros'; known: uniform, small, identity_block"
     ):
         make("zeros")
-    with pytest.raises(ValueError, match="identity_block needs mirror=True"):
-        make("identity_block")
+
+
+@pytest.mark.parametrize(
+    ("options", "got"),
+    [
+        (dict(), "mirror=False, n_layers=2, reupload=False"),
+        (dict(mirror=True, n_layers=3), "mirror=True, n_layers=3, reupload=False"),
+        (dict(mirror=True, reupload=True), "mirror=True, n_layers=2, reupload=True"),
+    ],
+)
+def test_identity_block_names_what_it_needs(options, got):
+    message = "^identity_block needs mirror=True, an even n_layers and reupload=False: got "
+    with pytest.raises(ValueError, match=message + got):
+        init_weights(CircuitSpec(**options), "identity_block")
 
 
 def test_the_global_random_numbers_are_used_without_a_generator():
@@ -166,16 +179,31 @@ def test_spec_is_hashable_and_labels_tell_circuits_apart():
         (dict(axis="x"), "unknown encoding axis 'x'; known: X, Y, Z"),
         (dict(n_qubits=0), "n_qubits must be a whole number of at least 1, got 0"),
         (dict(n_qubits=1), "entangler 'ring' needs at least 2 qubits, got 1: use entangler='none'"),
-        (dict(n_qubits=1, entangler="none", observable="ZZ"), "'ZZ' needs at least 2 qubits"),
-        (dict(n_layers=0), "n_layers must be"),
-        (dict(n_layers=2.0), "n_layers must be"),
-        (dict(scaling=0.0), "scaling must be finite"),
+        (
+            dict(n_qubits=1, entangler="none", observable="ZZ"),
+            "observable 'ZZ' needs at least 2 qubits: use observable='Z'",
+        ),
+        (dict(n_layers=0), "n_layers must be a whole number of at least 1, got 0"),
+        (dict(n_layers=True), "n_layers must be a whole number of at least 1, got True"),
+        (dict(n_layers=2.0), "n_layers must be a whole number of at least 1, got 2.0"),
+        (dict(scaling=0.0), "scaling must be finite and not zero, got 0.0"),
+        (dict(scaling=math.inf), "scaling must be finite and not zero, got inf"),
         (
             dict(encoding="amplitude", reupload=True),
-            "amplitude encoding prepares the whole state once",
+            "amplitude encoding prepares the whole state once and normalises it: "
+            "no reupload, scaling=1.0",
+        ),
+        (
+            dict(encoding="amplitude", scaling=2.0),
+            "amplitude encoding prepares the whole state once and normalises it: "
+            "no reupload, scaling=1.0",
         ),
     ],
 )
 def test_bad_specs_are_clear(change, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         CircuitSpec(**change)
+
+
+def test_the_smallest_pair():
+    assert CircuitSpec(n_qubits=2, observable="ZZ").n_outputs == 1
