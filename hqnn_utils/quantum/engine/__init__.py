@@ -36,7 +36,7 @@ order of summation (processor, threads, BLAS) can break. With eps = 2**-24, to f
 
 For one layer on any number of qubits that is (2 (2 + 2 sqrt 2) + 3) eps = 12.7 eps = 7.5e-7; for
 two layers on 20 qubits (four groups of five) 4,154 eps = 2.5e-4. The second is a worst case:
-rounding errors have signs, and what is seen is about 3e-7. (Higham, Accuracy and Stability of
+rounding errors have signs, and what is seen is about 1e-7. (Higham, Accuracy and Stability of
 Numerical Algorithms, chapter 3; Higham and Mary, SIAM J. Sci. Comput. 41, 2019, for why sums come
 out so much better than their bounds.)
 
