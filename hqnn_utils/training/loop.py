@@ -93,7 +93,7 @@ def fit(
     done_before, began = run.result.seconds, time.perf_counter()
     bar = _progress_bar(config.epochs, len(run.result.history), progress)
     with bar, run.guard(path, bar):
-        while len(run.result.history) < config.epochs:
+        for _ in range(len(run.result.history), config.epochs):
             if run.result.out_of_patience(config.patience):
                 break
             epoch = run.epoch()
