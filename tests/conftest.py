@@ -1,13 +1,20 @@
 """Shared by all tests: the course tool on the path, groups for parallel runs, small data files."""
 
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tqdm import tqdm
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "notebooks"))  # for `from coursekit import ...`
+
+# tqdm's own lock is shared by forked processes: one that is killed while it holds the lock would
+# stop all others for ever (mutation testing forks and kills).
+tqdm.set_lock(threading.RLock())
+tqdm.monitor_interval = 0
 
 
 @pytest.hookimpl(tryfirst=True)
