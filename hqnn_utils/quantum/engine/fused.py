@@ -93,10 +93,7 @@ def _check(spec: CircuitSpec, inputs: torch.Tensor, weights: torch.Tensor) -> No
             f"weights must have shape {spec.weight_shape}, "
             f"alone or behind a batch of {len(inputs)}, got {tuple(weights.shape)}"
         )
-    if spec.encoding == "amplitude" and bool((inputs.detach() == 0).all(dim=1).any()):
-        raise ValueError(
-            "amplitude encoding cannot normalise a row of zeros: drop it or add a constant feature"
-        )
+    UPLOADS[spec.encoding].check(inputs)
 
 
 @lru_cache(maxsize=64)

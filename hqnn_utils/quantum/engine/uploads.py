@@ -37,6 +37,9 @@ class Upload:
     steps: tuple[Step, ...] = ()
     in_start = 0
 
+    def check(self, x: torch.Tensor) -> None:
+        """Raise a ValueError for features that make no state."""
+
     def is_real(self, spec: CircuitSpec) -> bool:
         """Whether the encoding has no imaginary part."""
         return False
@@ -96,6 +99,14 @@ class AngleUpload(Upload):
 
 class AmplitudeUpload(Upload):
     """The features are the state."""
+
+    def check(self, x: torch.Tensor) -> None:
+        """A row of zeros has no direction."""
+        if bool((x.detach() == 0).all(dim=1).any()):
+            raise ValueError(
+                "amplitude encoding cannot normalise a row of zeros: "
+                "drop it or add a constant feature"
+            )
 
     def is_real(self, spec: CircuitSpec) -> bool:
         """Features are real."""
