@@ -1,7 +1,11 @@
-"""Self-checks for the exercises: ``check("00.wilson", answer)`` says whether an answer is right, and hints if not.
+"""Self-checks for the exercises: ``check("00.majority", answer)`` says whether an answer is right.
 
-An exercise that nobody has touched holds ``...`` and is reported as open, so that an unsolved notebook still runs.
-Each check recomputes the truth from the given context; none compares with a stored number that somebody typed in.
+If not, it hints. An exercise that nobody has touched holds ``...`` and is reported as open, so
+that an unsolved notebook still runs. Each check computes the truth from the given context; none
+compares with a stored number that somebody typed in.
+
+A new exercise is a function in ``nbNN.py`` (NN is the notebook) with an entry in its ``CHECKS``,
+and its right and wrong answers in ``tests/exercises/cases/nbNN.py``.
 """
 
 from __future__ import annotations
@@ -10,10 +14,18 @@ from dataclasses import dataclass
 from importlib import import_module
 from pkgutil import iter_modules
 
+__all__ = ["Verdict", "check", "known_exercises", "number"]
+
 
 @dataclass(frozen=True)
 class Verdict:
-    """Outcome of a check: ``ok`` is True, False, or ``None`` for an exercise still open. Falsy unless it is right."""
+    """Outcome of a check. It counts as true only if the answer is right.
+
+    Attributes
+    ----------
+    ok : True, False, or ``None`` for an exercise still open.
+    message : what is right about it, or a hint.
+    """
 
     ok: bool | None
     message: str
@@ -22,13 +34,22 @@ class Verdict:
         return self.ok is True
 
     def __repr__(self) -> str:
-        return {True: "RIGHT: ", False: "NOT YET: ", None: "OPEN: "}[self.ok] + self.message
+        words = {True: "RIGHT", False: "NOT YET", None: "OPEN"}
+        return f"{words[self.ok]}: {self.message}"
 
 
 def number(
     answer, truth: float, tolerance: float, right: str, hints: dict[float, str] | None = None
 ) -> Verdict:
-    """Accept ``truth`` within ``tolerance``; recognise usual wrong values and say what they are."""
+    """Grade one number.
+
+    Parameters
+    ----------
+    answer : what the student wrote.
+    truth, tolerance : right is what differs from ``truth`` by at most ``tolerance``.
+    right : the message for a right answer.
+    hints : usual wrong values, and what to say to them. The first that fits is said.
+    """
     try:
         value = float(answer)
     except (TypeError, ValueError):
@@ -42,13 +63,23 @@ def number(
 
 
 def known_exercises() -> list[str]:
-    """Names of all exercises, notebook by notebook. One module ``nbNN`` holds the checks of notebook NN."""
+    """Names of all exercises, notebook by notebook."""
     modules = sorted(m.name for m in iter_modules(__path__) if m.name.startswith("nb"))
     return [name for module in modules for name in import_module(f"{__name__}.{module}").CHECKS]
 
 
 def check(exercise: str, answer, **context) -> Verdict:
-    """Grade an answer. ``...`` means not tried yet. Raises ValueError for an unknown exercise and names the known ones."""
+    """Grade an answer. ``...`` means not tried yet.
+
+    Parameters
+    ----------
+    exercise : its name, the number of the notebook and a word: ``"00.majority"``.
+    context : what the check needs to compute the truth, as the notebook's cell gives it.
+
+    Raises
+    ------
+    ValueError : an unknown exercise; the message names the known ones.
+    """
     try:
         grade = import_module(f"{__name__}.nb{exercise[:2]}").CHECKS[exercise]
     except (ImportError, KeyError):

@@ -4,44 +4,32 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import Verdict, number
+from hqnn_utils.exercises import Verdict, number
 
 
 def _majority(answer, *, labels) -> Verdict:
-    labels = np.asarray(labels)
-    share = float(np.mean(labels == 0))
-    return number(
-        answer,
-        share,
-        5e-4,
-        f"always answering 'not malignant' already scores {share:.3f}",
-        {
-            1
-            - share: "that is the share of the smaller class: which answer would you always give?",
-            0.5: "the classes are not equally frequent",
-            100 * share: "give a fraction between 0 and 1, not per cent",
-        },
-    )
+    share = float(np.mean(np.asarray(labels) == 0))
+    hints = {
+        1 - share: "that is the share of the smaller class: which answer would you always give?",
+        0.5: "the classes are not equally frequent",
+        100 * share: "give a fraction between 0 and 1, not per cent",
+    }
+    right = f"always answering 'not malignant' already scores {share:.3f}"
+    return number(answer, share, 5e-4, right, hints)
 
 
 def _sensitivity(answer, *, confusion) -> Verdict:
-    c = confusion
-    truth = c["tp"] / (c["tp"] + c["fn"])
-    return number(
-        answer,
-        truth,
-        5e-4,
-        f"{c['tp']} of {c['tp'] + c['fn']} malignant images were found",
-        {
-            c["tn"]
-            / max(c["tn"] + c["fp"], 1): "that is the specificity: divide by the malignant images",
-            c["tp"]
-            / max(
-                c["tp"] + c["fp"], 1
-            ): "that is the precision: divide by the truly malignant, not by those called so",
-            (c["tp"] + c["tn"]) / sum(c.values()): "that is the accuracy",
-        },
-    )
+    tn, fp, fn, tp = (confusion[key] for key in ("tn", "fp", "fn", "tp"))
+    specificity = tn / max(tn + fp, 1)
+    precision = tp / max(tp + fp, 1)
+    accuracy = (tp + tn) / (tn + fp + fn + tp)
+    hints = {
+        specificity: "that is the specificity: divide by the malignant images",
+        precision: "that is the precision: divide by the truly malignant, not by those called so",
+        accuracy: "that is the accuracy",
+    }
+    right = f"{tp} of {tp + fn} malignant images were found"
+    return number(answer, tp / (tp + fn), 5e-4, right, hints)
 
 
 def _circuit(answer, *, n_weights: int) -> Verdict:
@@ -54,7 +42,8 @@ def _circuit(answer, *, n_weights: int) -> Verdict:
     if answer.n_weights != n_weights:
         return Verdict(
             False,
-            f"your circuit has {answer.n_weights} trainable angles, wanted {n_weights}: angles = layers x qubits (x 3 for Rot)",
+            f"your circuit has {answer.n_weights} trainable angles, wanted {n_weights}: "
+            "angles = layers x qubits (x 3 for Rot)",
         )
     if answer.entangler == "none":
         return Verdict(False, "without an entangler the qubits never meet: keep one")

@@ -4,58 +4,46 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import Verdict, number
+from hqnn_utils.exercises import Verdict, number
 
 
 def _polarity(answer, *, confusion) -> Verdict:
-    c = confusion  # counted with raw labels: 1 = benign or normal
-    raw = c["tp"] / (c["tp"] + c["fn"])
-    truth = c["tn"] / (c["tn"] + c["fp"])
-    return number(
-        answer,
-        truth,
-        5e-4,
-        f"{c['tn']} of {c['tn'] + c['fp']} malignant images were found; the neighbour reported {raw:.3f}",
-        {
-            raw: "that is the share of benign or normal images found: in the raw file malignant is 0",
-            (c["tp"] + c["tn"])
-            / sum(c.values()): "that is the accuracy: it does not care which class is called 1",
-        },
+    """The counts were made with raw labels, where 1 = benign or normal: true means benign."""
+    tn, fp, fn, tp = (confusion[key] for key in ("tn", "fp", "fn", "tp"))
+    benign_found, malignant_found = tp / (tp + fn), tn / (tn + fp)
+    accuracy = (tp + tn) / (tn + fp + fn + tp)
+    hints = {
+        benign_found: "that is the share of benign or normal images found: "
+        "in the raw file malignant is 0",
+        accuracy: "that is the accuracy: it does not care which class is called 1",
+    }
+    right = (
+        f"{tn} of {tn + fp} malignant images were found; the neighbour reported {benign_found:.3f}"
     )
+    return number(answer, malignant_found, 5e-4, right, hints)
 
 
 def _opposite(answer, *, pairs) -> Verdict:
     truth = int((pairs.opposite & pairs.across).sum())
-    return number(
-        answer,
-        truth,
-        0.1,
-        f"{truth} pairs look the same, carry different labels and lie in different splits",
-        {
-            int(
-                pairs.opposite.sum()
-            ): "that counts pairs within one split too: use the column 'across'",
-            int(
-                pairs.across.sum()
-            ): "that counts pairs with the same label too: use the column 'opposite'",
-        },
-    )
+    all_opposite, all_across = int(pairs.opposite.sum()), int(pairs.across.sum())
+    hints = {
+        all_opposite: "that counts pairs within one split too: use the column 'across'",
+        all_across: "that counts pairs with the same label too: use the column 'opposite'",
+    }
+    right = f"{truth} pairs look the same, carry different labels and lie in different splits"
+    return number(answer, truth, 0.1, right, hints)
 
 
 def _leak(answer, *, origin, part) -> Verdict:
     origin, part = np.asarray(origin), np.asarray(part)
-    test, seen = origin[part == "test"], set(origin[part != "test"].tolist())
-    truth = float(np.mean([o in seen for o in test]))
-    return number(
-        answer,
-        truth,
-        5e-4,
-        f"{truth:.1%} of the 'test' images have a sibling outside the test part",
-        {
-            1 - truth: "that is the share without a sibling",
-            100 * truth: "give a fraction between 0 and 1, not per cent",
-        },
-    )
+    in_test = part == "test"
+    truth = float(np.isin(origin[in_test], origin[~in_test]).mean())
+    hints = {
+        1 - truth: "that is the share without a sibling",
+        100 * truth: "give a fraction between 0 and 1, not per cent",
+    }
+    right = f"{truth:.1%} of the 'test' images have a sibling outside the test part"
+    return number(answer, truth, 5e-4, right, hints)
 
 
 CHECKS = {"01.polarity": _polarity, "01.opposite": _opposite, "01.leak": _leak}

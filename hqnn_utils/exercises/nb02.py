@@ -2,42 +2,30 @@
 
 from __future__ import annotations
 
-from . import Verdict, number
+from hqnn_utils.exercises import Verdict, number
 
 
 def _ppv(answer, *, sensitivity, specificity, prevalence) -> Verdict:
-    true_alarms = sensitivity * prevalence
-    false_alarms = (1 - specificity) * (1 - prevalence)
-    misses = (1 - sensitivity) * prevalence
-    all_clear = specificity * (1 - prevalence)
+    true_alarms, misses = sensitivity * prevalence, (1 - sensitivity) * prevalence
+    all_clear, false_alarms = specificity * (1 - prevalence), (1 - specificity) * (1 - prevalence)
     ppv, npv = true_alarms / (true_alarms + false_alarms), all_clear / (all_clear + misses)
-    return number(
-        answer,
-        ppv,
-        1e-3,
-        f"about {100 * ppv:.0f} of 100 alarms are right",
-        {
-            npv: "that is the NPV",
-            sensitivity: "that is the sensitivity: it asks about the ill, the PPV about the alarms",
-            true_alarms: "that is the share of true alarms among all women: "
-            "divide by the share of all alarms",
-        },
-    )
+    hints = {
+        npv: "that is the NPV",
+        sensitivity: "that is the sensitivity: it asks about the ill, the PPV about the alarms",
+        true_alarms: "that is the share of true alarms among all women: "
+        "divide by the share of all alarms",
+    }
+    return number(answer, ppv, 1e-3, f"about {100 * ppv:.0f} of 100 alarms are right", hints)
 
 
 def _runs(answer, *, accuracies, n) -> Verdict:
     gap = max(accuracies) - min(accuracies)
     truth = round(max(accuracies) * n) - round(min(accuracies) * n)
-    return number(
-        answer,
-        truth,
-        0.01,
-        f"{truth} images of {n}",
-        {
-            gap: "that is the difference of the accuracies: how many images is it?",
-            100 * gap: "those are per cent points: how many images is it?",
-        },
-    )
+    hints = {
+        gap: "that is the difference of the accuracies: how many images is it?",
+        100 * gap: "those are per cent points: how many images is it?",
+    }
+    return number(answer, truth, 0.01, f"{truth} images of {n}", hints)
 
 
 def _study(answer, *, right_a, right_b) -> Verdict:
@@ -45,26 +33,17 @@ def _study(answer, *, right_a, right_b) -> Verdict:
 
     gap = abs(right_a - right_b)
     truth = float(binomtest(gap, gap).pvalue)
-    return number(
-        answer,
-        truth,
-        1e-3,
-        f"p = {truth:.3f}: even the luckiest pairing cannot reach 0.05",
-        {truth / 2: "that is one-sided: nobody knew beforehand which model would win"},
-    )
+    hints = {truth / 2: "that is one-sided: nobody knew beforehand which model would win"}
+    right = f"p = {truth:.3f}: even the luckiest pairing cannot reach 0.05"
+    return number(answer, truth, 1e-3, right, hints)
 
 
 def _power(answer, *, gain, discordant, power) -> Verdict:
     from hqnn_utils.evaluation.power import images_needed
 
     truth = images_needed(gain, discordant, power)
-    return number(
-        answer,
-        truth,
-        0.01 * truth,
-        f"about {truth} images",
-        {images_needed(gain, discordant): "that gives a power of 80 %: ask for more"},
-    )
+    hints = {images_needed(gain, discordant): "that gives a power of 80 %: ask for more"}
+    return number(answer, truth, 0.01 * truth, f"about {truth} images", hints)
 
 
 CHECKS = {"02.ppv": _ppv, "02.runs": _runs, "02.study": _study, "02.power": _power}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import Verdict
+from hqnn_utils.exercises import Verdict
 
 
-def _seeing(answer) -> Verdict:
-    """Exercise 04.blind: outputs must really move with the input, tried on two inputs and five random weights."""
+def _blind(answer) -> Verdict:
+    """The outputs must move with the input: tried on two inputs and five random weights."""
     import torch
 
     from hqnn_utils.quantum import CircuitSpec, expectations
@@ -18,21 +18,24 @@ def _seeing(answer) -> Verdict:
         return Verdict(False, f"expected a CircuitSpec, got {type(answer).__name__}")
     if answer.n_qubits != 2 or answer.encoding != "angle" or answer.axis != "Z":
         return Verdict(False, 'keep 2 qubits, encoding="angle" and axis="Z"')
-    first, second = torch.tensor([[0.1, 0.2]]).double(), torch.tensor([[1.3, -0.9]]).double()
-    moved = max(
-        (expectations(answer, first, w) - expectations(answer, second, w)).abs().max().item()
-        for w in random_weights(answer, 5)
-    )
+    first = torch.tensor([[0.1, 0.2]], dtype=torch.float64)
+    second = torch.tensor([[1.3, -0.9]], dtype=torch.float64)
+    moved = 0.0
+    for weights in random_weights(answer, 5):
+        change = expectations(answer, first, weights) - expectations(answer, second, weights)
+        moved = max(moved, change.abs().max().item())
     if moved > 1e-6:
         return Verdict(True, "the rotation before the second upload makes the phase visible")
     if answer.reupload and answer.n_layers > 1:
         return Verdict(
             False,
-            "still blind: rotations about Z alone never leave the vertical axis; choose another trainable rotation",
+            "still blind: rotations about Z alone never leave the vertical axis; "
+            "choose another trainable rotation",
         )
     return Verdict(
         False,
-        "still blind: |0> has no phase that a Z rotation could change; repeat the encoding behind a rotation",
+        "still blind: |0> has no phase that a Z rotation could change; "
+        "repeat the encoding behind a rotation",
     )
 
 
@@ -53,7 +56,7 @@ def _entangled(answer, *, state) -> Verdict:
 
 
 def _identity(answer) -> Verdict:
-    """Exercise 04.identity: the trainable part must start as the identity, tried on the state itself."""
+    """The trainable part must start as the identity: tried on the state itself."""
     import torch
 
     from hqnn_utils.quantum import CircuitSpec, init_weights, state
@@ -69,8 +72,7 @@ def _identity(answer) -> Verdict:
         weights = init_weights(answer, "identity_block", torch.Generator().manual_seed(0)).double()
     except ValueError as error:
         return Verdict(False, str(error))
-    x = torch.linspace(-1, 1, answer.n_inputs).double()[None]
-    encoded = CircuitSpec(
+    encoding_alone = CircuitSpec(
         n_qubits=4,
         n_layers=1,
         encoding=answer.encoding,
@@ -78,12 +80,10 @@ def _identity(answer) -> Verdict:
         entangler="none",
         scaling=answer.scaling,
     )
-    overlap = (
-        (state(answer, x, weights).conj() * state(encoded, x, torch.zeros(1, 4).double()))
-        .sum()
-        .abs()
-        .item()
-    )
+    x = torch.linspace(-1, 1, answer.n_inputs, dtype=torch.float64)[None]
+    at_start = state(answer, x, weights)
+    encoded = state(encoding_alone, x, torch.zeros(1, 4, dtype=torch.float64))
+    overlap = (at_start.conj() * encoded).sum().abs().item()
     if abs(overlap - 1) < 1e-5:
         return Verdict(
             True, "the circuit starts as the identity: each pair of layers undoes itself"
@@ -91,4 +91,4 @@ def _identity(answer) -> Verdict:
     return Verdict(False, "the layers do not cancel")
 
 
-CHECKS = {"04.blind": _seeing, "04.entangled": _entangled, "04.identity": _identity}
+CHECKS = {"04.blind": _blind, "04.entangled": _entangled, "04.identity": _identity}

@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-from . import Verdict, number
+import numpy as np
+
+from hqnn_utils.exercises import Verdict, number
 
 
 def _fraction(answer, *, head) -> Verdict:
     from hqnn_utils.models import count_parameters, parameter_groups
 
-    inside, everything = (
-        sum(p.numel() for p in parameter_groups(head).get("circuit", [])),
-        count_parameters(head),
-    )
-    truth = inside / everything
-    return number(
-        answer,
-        truth,
-        0.01 * truth,
-        f"{inside} of {everything:,}: one in {everything // inside:,}",
-        {
-            100 * truth: "give a fraction, not per cent",
-            inside: "that is their number: divide by all trainable numbers",
-            inside
-            / (
-                everything - inside
-            ): "divide by all trainable numbers, those of the circuit included",
-        },
-    )
+    in_circuit = sum(p.numel() for p in parameter_groups(head).get("circuit", []))
+    in_all = count_parameters(head)
+    truth = in_circuit / in_all
+    to_the_others = in_circuit / (in_all - in_circuit)
+    hints = {
+        100 * truth: "give a fraction, not per cent",
+        in_circuit: "that is their number: divide by all trainable numbers",
+        to_the_others: "divide by all trainable numbers, those of the circuit included",
+    }
+    right = f"{in_circuit} of {in_all:,}: one in {in_all // in_circuit:,}"
+    return number(answer, truth, 0.01 * truth, right, hints)
 
 
 def _control(answer, *, hybrid) -> Verdict:
@@ -40,7 +34,7 @@ def _control(answer, *, hybrid) -> Verdict:
         wanted = as_setting({**hybrid, "head": control_of(hybrid["head"])}).stored()
     except StudyError as error:
         return Verdict(False, str(error))
-    changed = [k for k in wanted if k != "head" and found[k] != wanted[k]]
+    changed = [key for key in wanted if key != "head" and found[key] != wanted[key]]
     if changed:
         return Verdict(
             False, f"a control differs in its head only; yours also differs in {', '.join(changed)}"
@@ -52,37 +46,41 @@ def _control(answer, *, hybrid) -> Verdict:
     if found["head"] != wanted["head"]:
         return Verdict(
             False,
-            f"{found['head']!r} has other layers or another number of parameters: look for the matched head of the same shape",
+            f"{found['head']!r} has other layers or another number of parameters: "
+            "look for the matched head of the same shape",
         )
     return Verdict(
         True,
-        f"{found['head']!r} with the same circuit setting has as many parameters as the circuit it replaces",
+        f"{found['head']!r} with the same circuit setting has as many parameters as the circuit "
+        "it replaces",
     )
 
 
 def _paired(answer, *, a, b) -> Verdict:
-    from hqnn_utils.evaluation.comparison import paired_seeds
-
     try:
         difference, ahead = answer
         difference, ahead = float(difference), int(ahead)
     except (TypeError, ValueError):
         return Verdict(False, "expected a tuple of two numbers: mean difference, seeds ahead")
-    found = paired_seeds(a, b)
-    truth, wins = found["difference"], found["ahead"]
-    if abs(difference - truth) > 1e-6:
-        hint = (
-            "the sign is turned round: a minus b"
-            if abs(difference + truth) < 1e-6
-            else "take the mean of a - b over seeds"
+    gaps = np.asarray(a, float) - np.asarray(b, float)
+    truth, wins = gaps.mean(), int((gaps > 0).sum())
+    if abs(difference + truth) < 1e-6 < abs(difference - truth):
+        return Verdict(
+            False,
+            f"the mean difference is not {difference:.4f}: the sign is turned round: a minus b",
         )
-        return Verdict(False, f"the mean difference is not {difference:.4f}: {hint}")
+    if abs(difference - truth) > 1e-6:
+        return Verdict(
+            False,
+            f"the mean difference is not {difference:.4f}: take the mean of a - b over seeds",
+        )
     if ahead != wins:
         return Verdict(
             False,
-            f"the mean is right; count again in how many seeds a is larger than b, {ahead} is not it",
+            "the mean is right; count again in how many seeds a is larger than b, "
+            f"{ahead} is not it",
         )
-    return Verdict(True, f"{truth:+.4f} on average, ahead in {wins} of {len(a)} seeds")
+    return Verdict(True, f"{truth:+.4f} on average, ahead in {wins} of {len(gaps)} seeds")
 
 
 CHECKS = {"08.fraction": _fraction, "08.control": _control, "08.paired": _paired}

@@ -4,104 +4,100 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import Verdict, number
+from hqnn_utils.exercises import Verdict, number
 
 
 def _chance(answer, *, masks) -> Verdict:
     masks = np.asarray(masks, bool)
-    share = masks.mean(axis=(1, 2))
-    truth = float(share.mean())
-    return number(
-        answer,
-        truth,
-        5e-4,
-        f"a map that knows nothing scores {truth:.3f} on these lesions",
-        {
-            0.5: "a map has hundreds of pixels, not two: chance is the lesion's share of the area",
-            1 / masks[0].size: "that is one pixel of the image: a lesion covers many",
-            float(
-                masks.sum(axis=(1, 2)).mean()
-            ): "that is the number of pixels: divide by the size of the image",
-            100 * truth: "give a fraction between 0 and 1, not per cent",
-        },
-    )
+    truth = float(masks.mean(axis=(1, 2)).mean())
+    one_pixel = 1 / masks[0].size
+    pixels = float(masks.sum(axis=(1, 2)).mean())
+    hints = {
+        0.5: "a map has hundreds of pixels, not two: chance is the lesion's share of the area",
+        one_pixel: "that is one pixel of the image: a lesion covers many",
+        pixels: "that is the number of pixels: divide by the size of the image",
+        100 * truth: "give a fraction between 0 and 1, not per cent",
+    }
+    right = f"a map that knows nothing scores {truth:.3f} on these lesions"
+    return number(answer, truth, 5e-4, right, hints)
+
+
+PEAKS = ((5, 6), (6, 9), (8, 9), (5, 12), (0, 0))  # row and column of the highest point
+TOLERANCES = (0, 1, 2, 2.5, 3, 5, 7)
 
 
 def _tolerance(answer) -> Verdict:
-    """Exercise 11.tolerance: a function (map, mask, tolerance) -> bool, tried on maps with one peak at a known distance."""
+    """The answer is a function (map, mask, tolerance) -> bool, tried on maps with one peak."""
     if not callable(answer):
         return Verdict(False, f"expected a function, got {type(answer).__name__}")
     mask = np.zeros((12, 14), bool)
     mask[4:7, 5:8] = True
-    cases = []  # row, column, tolerance, truth
-    for row, column, distance in (
-        (5, 6, 0.0),
-        (6, 9, 2.0),
-        (8, 9, 8**0.5),
-        (5, 12, 5.0),
-        (0, 0, 41**0.5),
-    ):
-        cases += [
-            (row, column, tolerance, distance <= tolerance) for tolerance in (0, 1, 2, 2.5, 3, 5, 7)
-        ]
-    found = []
-    for row, column, tolerance, _ in cases:
-        peak = np.zeros(mask.shape)
-        peak[row, column] = 1
-        try:
-            found.append(bool(answer(peak, mask, tolerance)))
-        except Exception as error:
-            return Verdict(
-                False,
-                f"calling it with a map, a mask and a tolerance failed: {type(error).__name__}: {error}",
-            )
-    truth = [c[3] for c in cases]
-    if found == truth:
+    try:
+        found = [bool(answer(_one_peak(mask, peak), mask, t)) for peak in PEAKS for t in TOLERANCES]
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        return Verdict(False, f"calling it with a map, a mask and a tolerance failed: {reason}")
+    straight, along_rows_and_columns, larger_of_both = _hits_by_distance(mask)
+    if found == straight:
         return Verdict(
             True, "a peak beside the lesion counts if the nearest lesion pixel is near enough"
         )
-    if found == [bool(mask[c[0], c[1]]) for c in cases]:
+    if found == [bool(mask[peak]) for peak in PEAKS for _ in TOLERANCES]:
         return Verdict(
             False, "the tolerance has no effect yet: how far is the nearest pixel of the lesion?"
         )
-    rows, columns = np.nonzero(mask)
-    square = [bool(np.maximum(abs(rows - r), abs(columns - c)).min() <= t) for r, c, t, _ in cases]
-    blocks = [bool((abs(rows - r) + abs(columns - c)).min() <= t) for r, c, t, _ in cases]
-    if found in (square, blocks):
+    if found in (along_rows_and_columns, larger_of_both):
         return Verdict(
             False,
-            "nearly: measure the straight distance between pixels (Euclidean), not along rows and columns",
+            "nearly: measure the straight distance between pixels (Euclidean), "
+            "not along rows and columns",
         )
-    if found == [not t for t in truth]:
+    if found == [not hit for hit in straight]:
         return Verdict(False, "turned round: near is a hit, far is none")
     return Verdict(
         False,
-        "try a map whose peak lies two pixels beside the lesion: with tolerance 1 it misses, with 2 it hits",
+        "try a map whose peak lies two pixels beside the lesion: "
+        "with tolerance 1 it misses, with 2 it hits",
     )
 
 
-def _alone(answer, *, outputs, labels, train_outputs, head) -> Verdict:
-    """Exercise 11.alone: the qubit that keeps the highest AUC when the three others are replaced by their training means."""
-    import torch
+def _one_peak(mask: np.ndarray, peak: tuple[int, int]) -> np.ndarray:
+    values = np.zeros(mask.shape)
+    values[peak] = 1
+    return values
 
-    from hqnn_utils.evaluation.metrics import rank_auc
+
+def _hits_by_distance(mask: np.ndarray) -> tuple[list[bool], list[bool], list[bool]]:
+    """Hits for each peak and tolerance: straight distance, along rows and columns, larger one."""
+    lesion = np.argwhere(mask)
+    straight, taxi, larger = [], [], []
+    for peak in PEAKS:
+        step = np.abs(lesion - peak)
+        for tolerance in TOLERANCES:
+            straight.append(bool(np.hypot(*step.T).min() <= tolerance))
+            taxi.append(bool(step.sum(axis=1).min() <= tolerance))
+            larger.append(bool(step.max(axis=1).min() <= tolerance))
+    return straight, taxi, larger
+
+
+def _alone(answer, *, outputs, labels, train_outputs, head) -> Verdict:
+    """The qubit with the highest AUC when the others are replaced by their training means."""
+    import torch
+    from sklearn.metrics import roc_auc_score
 
     outputs, mean = torch.as_tensor(outputs), torch.as_tensor(train_outputs).mean(dim=0)
-    n = outputs.shape[1]
-    variants = mean.expand(n, len(outputs), n).clone()
-    for qubit in range(n):
-        variants[qubit, :, qubit] = outputs[:, qubit]
-    with torch.no_grad():
-        logits = head(variants.float())
-    score = (logits[..., 1] - logits[..., 0]).numpy()
-    auc = rank_auc(np.broadcast_to(np.asarray(labels), score.shape), score)
-    if (
-        isinstance(answer, (bool, np.bool_))
-        or not isinstance(answer, (int, np.integer))
-        or not 0 <= answer < n
-    ):
-        return Verdict(False, f"expected the number of a qubit, 0 to {n - 1}")
-    if auc[answer] >= auc.max() - 1e-9:
+    n_qubits = outputs.shape[1]
+    auc = []
+    for qubit in range(n_qubits):
+        alone = mean.expand_as(outputs).clone()
+        alone[:, qubit] = outputs[:, qubit]
+        with torch.no_grad():
+            logits = head(alone.float())
+        auc.append(roc_auc_score(labels, logits[:, 1] - logits[:, 0]))
+    is_whole = isinstance(answer, (int, np.integer)) and not isinstance(answer, bool)
+    if not is_whole or not 0 <= answer < n_qubits:
+        return Verdict(False, f"expected the number of a qubit, 0 to {n_qubits - 1}")
+    if auc[answer] >= max(auc) - 1e-9:
         return Verdict(True, f"qubit {answer} alone has an AUC of {auc[answer]:.3f}")
     if answer == int(np.argmin(auc)):
         return Verdict(False, "that is the worst one alone: take the highest AUC, not the lowest")

@@ -1,4 +1,4 @@
-"""Answers to the exercises of notebook 08: right ones, usual wrong ones, and what the hint must say."""
+"""Answers to the exercises of notebook 08: right ones, usual wrong ones, what the hint says."""
 
 from hqnn_utils.models import build_head, count_parameters
 

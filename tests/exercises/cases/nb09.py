@@ -1,4 +1,4 @@
-"""Cases for the exercises of notebook 09, read by tests/test_checks.py."""
+"""Answers to the exercises of notebook 09: right ones, usual wrong ones, what the hint says."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Answers to the exercises of notebook 11: right ones, usual wrong ones, and what the hint must say."""
+"""Answers to the exercises of notebook 11: right ones, usual wrong ones, what the hint says."""
 
 import numpy as np
 import torch

@@ -1,4 +1,4 @@
-"""Answers to the exercises of notebook 12: right ones, usual wrong ones, and what the hint must say."""
+"""Answers to the exercises of notebook 12: right ones, usual wrong ones, what the hint says."""
 
 from hqnn_utils.quantum import CircuitSpec
 
