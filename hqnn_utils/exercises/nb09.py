@@ -8,7 +8,7 @@ from hqnn_utils.exercises import Verdict, number
 
 
 def _patients(answer, *, names) -> Verdict:
-    from hqnn_utils.data.breakhis_files import parse_name
+    from hqnn_utils.data.breakhis_names import parse_name
 
     parsed = [parse_name(name) for name in names]
     patients = len({image.patient for image in parsed})

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from hqnn_utils.data.images import ImageData
+from hqnn_utils.data import ImageData
 from hqnn_utils.models.backbones import Backbone
 from hqnn_utils.runtime import cache_dir, choose, default_device
 

@@ -8,7 +8,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hqnn_utils.data.images import CLASS_NAMES, ImageData
+from hqnn_utils.data import CLASS_NAMES, ImageData
 from hqnn_utils.evaluation.metrics import confusion
 from hqnn_utils.plots.style import CLASS_COLOURS, colour_of, finish, house_style
 
@@ -39,7 +39,7 @@ def image_grid(
         chosen = rng.choice(pool, min(per_class, len(pool)), replace=False)
         for axis, index in zip(row, chosen, strict=False):  # a small class leaves places empty
             axis.imshow(data.images[index], cmap="gray", vmin=0, vmax=255)
-            axis.set_title(f"{CLASS_NAMES[label]}\n{data.ids[index]}", fontsize=7)
+            axis.set_title(f"{data.class_names[label]}\n{data.ids[index]}", fontsize=7)
     for axis in axes.flat:
         axis.set_axis_off()
     return finish(figure, data.banner, title)

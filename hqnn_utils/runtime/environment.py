@@ -114,6 +114,6 @@ def provenance(profile: Profile | None = None, seed: int | None = None, data=Non
     if seed is not None:
         stamp["seed"] = seed
     if data is not None:
-        stamp["data"] = f"{data.banner}{data.name}, {data.size} px"
+        stamp["data"] = f"{data.banner}{data.name}, {data.size_text}"
         stamp["data digest"] = f"sha256 {data.digest[:16]}..."
     return stamp

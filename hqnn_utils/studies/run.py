@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from hqnn_utils.data.images import load_breastmnist
-from hqnn_utils.data.splits.protocols import apply_protocol, shuffle_labels
+from hqnn_utils.data import load_breastmnist
+from hqnn_utils.data.splits import apply_protocol, limit_train, shuffle_labels
 from hqnn_utils.models import build_model, count_parameters, extract_features
 from hqnn_utils.runtime import data_dir, provenance
 from hqnn_utils.studies.records import Record, load_record, plain, save_record
@@ -95,7 +95,7 @@ def _prepare(setting: Setting, data) -> _Prepared:
 
 def limited_rows(data, setting: Setting) -> np.ndarray:
     """Which examples the run learns from, (N,) bool: the training part, or ``max_train`` of it."""
-    limited = data.limit_train(setting.max_train, setting.seed)
+    limited = limit_train(data, setting.max_train, setting.seed)
     return np.isin(data.ids, limited.ids[limited.split == "train"])
 
 

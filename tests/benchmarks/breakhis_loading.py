@@ -23,13 +23,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT))
 
-from hqnn_utils.data.breakhis_files import (
-    SUBTYPES,
-    SlideName,
-    extract_archive,
-    format_name,
-    list_images,
-)
+from hqnn_utils.data.archive import extract_archive
+from hqnn_utils.data.breakhis_names import SUBTYPES, SlideName, format_name, list_images
+from hqnn_utils.data.splits import assign_folds
 from hqnn_utils.studies.records import write_json_atomically
 
 COUNTS = {
@@ -120,8 +116,6 @@ def measure(root: Path, sizes: list[int], workers: int) -> dict:
     found["list_and_parse_seconds"] = round(time.perf_counter() - began, 3)
     assert len(listed) == 7909
     import numpy as np
-
-    from hqnn_utils.data.breakhis import assign_folds
 
     labels, patients = (
         np.array([n.label for _, n in listed]),

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from hqnn_utils.data import breakhis as bh
-from hqnn_utils.data.breakhis_files import SUBTYPES, SlideName, format_name, parse_name
-from hqnn_utils.data.images import SPLITS
+from hqnn_utils.data.breakhis_names import SUBTYPES, SlideName, format_name, parse_name
+from hqnn_utils.data import SPLITS
+from hqnn_utils.data import breakhis_pixels as px
+from hqnn_utils.data.splits import assign_folds, resplit
 from hqnn_utils.data.splits.protocols import cross_validation
 from hqnn_utils.runtime import DataError, data_dir
 
@@ -127,7 +129,7 @@ def test_grey_and_transparent_files_become_colour(tmp_path):
 
 def test_second_load_decodes_nothing(tree, tmp_path, monkeypatch):
     first = load(tree, tmp_path)
-    monkeypatch.setattr(bh, "_read", lambda *a: pytest.fail("decoded again"))
+    monkeypatch.setattr(px, "read_image", lambda *a, **k: pytest.fail("decoded again"))
     again = load(tree, tmp_path, seed=3)
     np.testing.assert_array_equal(first.images, again.images)
     assert first.digest == again.digest and isinstance(again.images, np.memmap), (
@@ -171,7 +173,7 @@ def test_threads_do_not_matter(tree, tmp_path):
 
 def test_blocks_do_not_matter(tree, tmp_path, monkeypatch):
     whole = load(tree, tmp_path / "a")
-    monkeypatch.setattr(bh, "BLOCK", 7)
+    monkeypatch.setattr(px, "BLOCK", 7)
     np.testing.assert_array_equal(load(tree, tmp_path / "b").images, whole.images)
 
 
@@ -197,7 +199,7 @@ def test_empty_magnification_says_what_there_is(tree, tmp_path):
 
 def test_too_few_patients_is_said_before_anything_is_decoded(tmp_path, monkeypatch):
     root = make_tree(tmp_path / "data", slides(per_class=4))
-    monkeypatch.setattr(bh, "_read", lambda *a: pytest.fail("decoded"))
+    monkeypatch.setattr(px, "read_image", lambda *a, **k: pytest.fail("decoded"))
     with pytest.raises(
         DataError,
         match="too few patients: class malignant has 4, and 5 folds need 5 or more.*fewer folds",
@@ -265,9 +267,9 @@ def test_folds_keep_patients_whole_and_classes_balanced(rows, folds, seed):
     patients = np.concatenate([[f"14-{i}"] * n for i, (_, n) in enumerate(rows)])
     if min(sum(m for m, _ in rows), sum(not m for m, _ in rows)) < folds:
         with pytest.raises(DataError, match="too few patients"):
-            bh.assign_folds(labels, patients, folds, seed)
+            assign_folds(labels, patients, folds, seed)
         return
-    number = bh.assign_folds(labels, patients, folds, seed)
+    number = assign_folds(labels, patients, folds, seed)
     assert number.shape == labels.shape and set(number) == set(range(folds)), (
         "every image in exactly one fold, no fold empty"
     )
@@ -283,13 +285,13 @@ def test_folds_keep_patients_whole_and_classes_balanced(rows, folds, seed):
 
 
 PHANTOM = bh.phantom_patients(8, 0, patients=(7, 9), per_patient=4)
-MIXED = bh._with_names(
-    slides(7, 2, (40, 100, 200, 400)),
-    [format_name(n) for n in slides(7, 2, (40, 100, 200, 400))],
-    np.zeros((len(slides(7, 2, (40, 100, 200, 400))), 8, 8, 3), np.uint8),
-    "breakhis-all",
-    "breakhis",
-    "0" * 64,
+MIXED_NAMES = [format_name(n) for n in slides(7, 2, (40, 100, 200, 400))]
+MIXED = bh.from_names(
+    MIXED_NAMES,
+    np.zeros((len(MIXED_NAMES), 8, 8, 3), np.uint8),
+    name="breakhis-all",
+    source="breakhis",
+    digest="0" * 64,
 )
 
 
@@ -301,7 +303,7 @@ def test_no_patient_on_two_sides_whatever_the_seed_fold_or_magnification(
     base = MIXED if magnification == "all" else MIXED.take(MIXED.magnifications == magnification)
     tested = np.zeros(len(base), int)
     for fold in range(folds):
-        data = bh.resplit(base, "patient", seed, fold, folds)
+        data = resplit(base, "patient", seed, fold, folds)
         sides = [set(data.part(s).patients) for s in SPLITS]
         assert not (sides[0] & sides[1])
         assert not (sides[0] & sides[2])
@@ -316,7 +318,7 @@ def test_no_patient_on_two_sides_whatever_the_seed_fold_or_magnification(
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10**6), st.integers(0, 4))
 def test_image_split_leaks_and_says_so_everywhere(seed, fold):
-    data = bh.resplit(PHANTOM, "image", seed, fold)
+    data = resplit(PHANTOM, "image", seed, fold)
     assert "IMAGE-LEVEL SPLIT" in data.banner
     assert "LEAKS" in data.name
     assert data.describe()["split_by"] == "image"
@@ -325,26 +327,26 @@ def test_image_split_leaks_and_says_so_everywhere(seed, fold):
     assert "IMAGE-LEVEL SPLIT" in data.part("test").banner, "a part of it does not forget"
     shares = [data.part(s).labels.mean() for s in SPLITS]
     assert max(shares) - min(shares) < 0.15
-    assert bh.resplit(data, "patient", seed).banner == "PHANTOM (synthetic images): ", (
+    assert resplit(data, "patient", seed).banner == "PHANTOM (synthetic images): ", (
         "split again by patient it is clean"
     )
 
 
 def test_same_parts_either_way():
     """Both kinds of split have parts of about the same size, so that a comparison of the two compares nothing else."""
-    sizes = {by: [len(bh.resplit(PHANTOM, by, 1).part(s)) for s in SPLITS] for by in bh.LEVELS}
+    sizes = {by: [len(resplit(PHANTOM, by, 1).part(s)) for s in SPLITS] for by in bh.LEVELS}
     assert max(abs(a - b) for a, b in zip(*sizes.values())) <= 8
     assert sizes["image"][0] == pytest.approx(0.6 * len(PHANTOM), abs=2)
 
 
 def test_seeds_and_folds_give_other_splits():
-    splits = [bh.resplit(PHANTOM, "patient", s).split.tolist() for s in range(5)]
+    splits = [resplit(PHANTOM, "patient", s).split.tolist() for s in range(5)]
     assert len({tuple(s) for s in splits}) == 5
     assert (
-        bh.resplit(PHANTOM, "patient", 2).split.tolist()
-        == bh.resplit(PHANTOM, "patient", 2, fold=0).split.tolist()
+        resplit(PHANTOM, "patient", 2).split.tolist()
+        == resplit(PHANTOM, "patient", 2, fold=0).split.tolist()
     )
-    assert bh.resplit(PHANTOM, "patient", 2, fold=1).name.endswith("-by-patient-s2-fold1of5")
+    assert resplit(PHANTOM, "patient", 2, fold=1).name.endswith("-by-patient-s2-fold1of5")
 
 
 def test_other_protocols_of_the_course_keep_patients_together_too():
@@ -371,7 +373,7 @@ def test_the_benchmarks_tree_has_the_official_numbers():
     per_magnification = {m: sum(n.magnification == m for n in made) for m in (40, 100, 200, 400)}
     assert per_magnification == {40: 1995, 100: 2081, 200: 2013, 400: 1820}
     assert sum(n.label for n in made) == 5429
-    number = bh.assign_folds(
+    number = assign_folds(
         np.array([n.label for n in made]), np.array([n.patient for n in made]), 5
     )
     shares = [np.mean([n.label for n, k in zip(made, number) if k == fold]) for fold in range(5)]

@@ -12,7 +12,7 @@ import pytest
 import torch
 import torchvision
 
-from hqnn_utils.data.images import ImageData
+from hqnn_utils.data import ImageData
 from hqnn_utils.models import Classifier, build_head, count_parameters
 from hqnn_utils.models import backbones as hb
 from hqnn_utils.models.backbones.torchvision_nets import IMAGENET_MEAN, IMAGENET_STD
@@ -35,13 +35,13 @@ def images(n=6, size=28, seed=0):
     pixels = rng.integers(0, 256, (n, size, size), dtype=np.uint8)
     split = np.array(["train"] * (n - 2) + ["val", "test"])
     return ImageData(
-        pixels,
-        np.arange(n) % 2,
-        split,
-        np.array([f"x/{i}" for i in range(n)]),
-        "mine",
-        "file",
-        "d" * 64,
+        images=pixels,
+        labels=np.arange(n) % 2,
+        split=split,
+        ids=np.array([f"x/{i}" for i in range(n)]),
+        name="mine",
+        source="file",
+        digest="d" * 64,
     )
 
 

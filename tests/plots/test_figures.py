@@ -7,7 +7,7 @@ from matplotlib.colors import to_rgba
 from sklearn.metrics import confusion_matrix
 
 from hqnn_utils import plots
-from hqnn_utils.data.images import load_breastmnist
+from hqnn_utils.data import load_breastmnist
 
 BANNER = "PHANTOM (synthetic images): "
 truth = np.r_[np.ones(5, int), np.zeros(9, int)]

@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from hqnn_utils.data.images import load_breastmnist
+from hqnn_utils.data import load_breastmnist
 from hqnn_utils.studies import grid
 
 QUICK = dict(epochs=1, max_train=32, source="phantom", size=16)

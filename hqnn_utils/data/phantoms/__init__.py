@@ -1,0 +1,1 @@
+"""Phantoms: synthetic images, drawn by rules that are known. They say PHANTOM wherever shown."""

@@ -1,0 +1,28 @@
+"""Splits: who is trained on, who is tested. Every way to split lives here.
+
+``protocols``      the ways to split by name, right ones and wrong ones
+``duplicates``     near-duplicates across a split
+``patients``       folds by patient
+``augmented``      augmenting before the split, wrong on purpose
+``training_part``  fewer training examples, shuffled labels
+``parts``          what all of these are made of
+"""
+
+from hqnn_utils.data.splits.duplicates import clean_test, correlations, near_duplicates
+from hqnn_utils.data.splits.patients import assign_folds, resplit
+from hqnn_utils.data.splits.protocols import PROTOCOLS, apply_protocol, check_protocol, groups_of
+from hqnn_utils.data.splits.training_part import limit_train, shuffle_labels
+
+__all__ = [
+    "PROTOCOLS",
+    "apply_protocol",
+    "assign_folds",
+    "check_protocol",
+    "clean_test",
+    "correlations",
+    "groups_of",
+    "limit_train",
+    "near_duplicates",
+    "resplit",
+    "shuffle_labels",
+]

@@ -1,23 +1,24 @@
 """Each protocol does what it says, also the ones that are wrong on purpose."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hqnn_utils.data.images import load_breastmnist
-from hqnn_utils.data.splits import protocols
-from hqnn_utils.data.splits.protocols import apply_protocol, shuffle_labels
+from hqnn_utils.data import load_breastmnist
+from hqnn_utils.data.splits import apply_protocol, groups_of, shuffle_labels
 
 DATA = load_breastmnist(16, "phantom")
 # A copy with twins, so that there are near-duplicates to keep together: images 1, 3, 5, ... repeat 0, 2, 4, ...
 IMAGES = DATA.images.copy()
 IMAGES[1::2] = IMAGES[::2]
-TWINS = protocols.replace(DATA, images=IMAGES, labels=np.repeat(DATA.labels[::2], 2))
+TWINS = replace(DATA, images=IMAGES, labels=np.repeat(DATA.labels[::2], 2))
 
 
 def sides(data):
-    groups = data.groups(0.99)
+    groups = groups_of(data, 0.99)
     return max(len(set(data.split[groups == g])) for g in np.unique(groups))
 
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from hqnn_utils.data.images import ImageData, load_breastmnist
+from hqnn_utils.data import ImageData, load_breastmnist
+from hqnn_utils.data.splits import apply_protocol, clean_test, groups_of, near_duplicates
 from hqnn_utils.data.splits import duplicates as audit
 from hqnn_utils.runtime import data_dir
 
@@ -22,7 +23,15 @@ def planted(seed=0, n=60):
     ids = np.concatenate(
         [[f"{s}/{i}" for i in range((split == s).sum())] for s in ("train", "val", "test")]
     )
-    return ImageData(images, labels.astype(np.int64), split, ids, "planted", "file", "0" * 64)
+    return ImageData(
+        images=images,
+        labels=labels.astype(np.int64),
+        split=split,
+        ids=ids,
+        name="planted",
+        source="file",
+        digest="0" * 64,
+    )
 
 
 def test_correlation_is_numpys():
@@ -55,7 +64,7 @@ def test_detail_ignores_a_shared_layout():
 
 def test_planted_pairs_are_found_and_named():
     data = planted()
-    pairs = data.near_duplicates(0.95)
+    pairs = near_duplicates(data, 0.95)
     assert {frozenset(p) for p in zip(pairs.a, pairs.b)} == {
         frozenset(("train/0", "train/1")),
         frozenset(("train/3", "val/4")),
@@ -67,7 +76,7 @@ def test_planted_pairs_are_found_and_named():
     assert dict(zip(zip(pairs.a, pairs.b), zip(pairs.across, pairs.opposite)))[
         ("train/3", "val/4")
     ] == (True, True)
-    groups = data.groups(0.95)
+    groups = groups_of(data, 0.95)
     assert groups[3] == groups[40] == groups[50] != groups[0] == groups[1]
     assert len(np.unique(groups)) == 57
 
@@ -81,10 +90,10 @@ def test_chains_are_one_group():
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_no_group_on_two_sides(seed):
     data = planted(n=120)
-    new = data.grouped_split(0.95, seed)
-    groups = data.groups(0.95)
+    new = apply_protocol(data, "grouped", threshold=0.95, seed=seed)
+    groups = groups_of(data, 0.95)
     assert all(len(set(new.split[groups == g])) == 1 for g in groups)
-    assert not new.near_duplicates(0.95).across.any()
+    assert not near_duplicates(new, 0.95).across.any()
     np.testing.assert_array_equal(new.images, data.images)
     assert new.name == f"planted-grouped0.95-s{seed}"
     assert list(new.ids) == list(data.ids)
@@ -94,21 +103,18 @@ def test_no_group_on_two_sides(seed):
 
 def test_clean_test_takes_away_test_images_only():
     data = planted()
-    clean = data.clean_test(0.95)
+    clean = clean_test(data, 0.95)
     assert set(data.ids) - set(clean.ids) == {"test/8"}
-    assert len(data.clean_test(1.0)) == 60
+    assert len(clean_test(data, 1.0)) == 60
 
 
 @pytest.mark.parametrize("threshold", [0, -0.5, 1.01, float("nan")])
 def test_bad_threshold(threshold):
-    for call in (
-        planted().near_duplicates,
-        planted().groups,
-        planted().grouped_split,
-        planted().clean_test,
-    ):
+    for call in (near_duplicates, groups_of, clean_test):
         with pytest.raises(ValueError, match="threshold is a correlation above 0 and at most 1"):
-            call(threshold)
+            call(planted(), threshold)
+    with pytest.raises(ValueError, match="threshold is a correlation above 0 and at most 1"):
+        apply_protocol(planted(), "grouped", threshold=threshold)
 
 
 def test_bad_images_and_methods():
@@ -121,8 +127,8 @@ def test_bad_images_and_methods():
 def test_the_phantom_is_clean():
     """Synthetic images are drawn one by one: the audit must not cry wolf."""
     data = load_breastmnist(28, "phantom")
-    assert len(data.near_duplicates()) == 0
-    assert len(data.clean_test()) == 780
+    assert len(near_duplicates(data)) == 0
+    assert len(clean_test(data)) == 780
 
 
 @pytest.mark.skipif(
@@ -135,11 +141,11 @@ def test_official_counts_by_a_second_way():
     correlation = np.corrcoef(flat)
     rest = np.flatnonzero(data.split != "test")
     dirty = [i for i in np.flatnonzero(data.split == "test") if correlation[i, rest].max() >= 0.95]
-    assert len(data.clean_test().part("test")) == 156 - len(dirty) == 93
+    assert len(clean_test(data).part("test")) == 156 - len(dirty) == 93
     assert (
-        len(data.near_duplicates()) == (correlation[np.triu_indices(780, 1)] >= 0.95).sum() == 238
+        len(near_duplicates(data)) == (correlation[np.triu_indices(780, 1)] >= 0.95).sum() == 238
     )
-    first = data.near_duplicates().iloc[0]
+    first = near_duplicates(data).iloc[0]
     assert (first.a, first.b, first.opposite) == ("train/115", "test/76", True), (
         "one image, two labels"
     )

@@ -3,7 +3,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from hqnn_utils.data.breakhis_files import parse_name
+from hqnn_utils.data.breakhis_names import parse_name
 from hqnn_utils.data.phantoms.histology import histology_phantom, stain_matrix
 
 SMALL = dict(patients=(4, 5), per_patient=4)

@@ -3,7 +3,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from hqnn_utils.data.images import load_breastmnist
+from hqnn_utils.data import load_breastmnist
 from hqnn_utils.data.phantoms.breast import COUNTS, breast_phantom
 
 

@@ -12,8 +12,9 @@ import medmnist
 import numpy as np
 import pytest
 
-from hqnn_utils.data import images as hd
-from hqnn_utils.runtime import data_dir
+from hqnn_utils import data as hd
+from hqnn_utils.data.splits import limit_train
+from hqnn_utils.runtime import DataError, data_dir
 
 OFFICIAL = "750601b1f35ba3300ea97c75c52ff8f6"
 
@@ -79,12 +80,12 @@ def test_counts_and_limit(medmnist_file):
     table = data.counts()
     assert table.loc["all", "total"] == 26
     assert table.loc["test", "malignant"] == 3
-    small = data.limit_train(6, seed=1)
+    small = limit_train(data, 6, seed=1)
     assert (small.split == "train").sum() == 6
     assert (small.split == "test").sum() == 8
     assert small.part("train").labels.sum() == 2, "stratified"
-    assert data.limit_train(None) is data
-    assert data.limit_train(999) is data
+    assert limit_train(data, None) is data
+    assert limit_train(data, 999) is data
 
 
 def test_colour_images(tmp_path, medmnist_arrays):
@@ -135,7 +136,7 @@ def test_wrong_download_leaves_nothing_behind(server, monkeypatch, tmp_path, med
     folder, url = server
     (folder / "f.npz").write_bytes(b"an error page")
     point_medmnist_at(monkeypatch, f"{url}/f.npz", OFFICIAL)
-    with pytest.raises(hd.DataError, match="could not be downloaded"):
+    with pytest.raises(DataError, match="could not be downloaded"):
         hd.load_breastmnist(source="medmnist", root=tmp_path / "data")
     assert list((tmp_path / "data").iterdir()) == []
 
@@ -148,7 +149,7 @@ def no_server(monkeypatch):
 
 def test_no_network_is_clear(monkeypatch, tmp_path):
     no_server(monkeypatch)
-    with pytest.raises(hd.DataError, match="no network.*by hand.*HQNN_DATA.*source='phantom'"):
+    with pytest.raises(DataError, match="no network.*by hand.*HQNN_DATA.*source='phantom'"):
         hd.load_breastmnist(source="medmnist", root=tmp_path)
 
 
@@ -164,7 +165,7 @@ def test_auto_falls_back_to_the_phantom_and_says_so(monkeypatch, tmp_path):
 def test_auto_never_falls_back_from_a_damaged_file(tmp_path):
     (tmp_path / "breastmnist.npz").write_bytes(b"half a fi")
     with pytest.raises(
-        hd.DataError, match="not the official file: MD5 .* expected 750601.*Delete it"
+        DataError, match="not the official file: MD5 .* expected 750601.*Delete it"
     ):
         hd.load_breastmnist(source="auto", root=tmp_path)
 
@@ -175,7 +176,7 @@ def test_unwritable_folder_is_clear(monkeypatch, tmp_path):
     blocked.write_text(
         "not a folder"
     )  # root may write anywhere, so a file stands where the folder should be
-    with pytest.raises(hd.DataError, match="cannot be written.*HQNN_DATA"):
+    with pytest.raises(DataError, match="cannot be written.*HQNN_DATA"):
         hd.load_breastmnist(source="auto", root=blocked / "data")
 
 
@@ -184,7 +185,7 @@ def test_read_only_folder_is_clear(monkeypatch, tmp_path):
     no_server(monkeypatch)
     tmp_path.chmod(0o500)
     try:
-        with pytest.raises(hd.DataError, match="cannot be written"):
+        with pytest.raises(DataError, match="cannot be written"):
             hd.load_breastmnist(source="auto", root=tmp_path)
     finally:
         tmp_path.chmod(0o700)
@@ -216,7 +217,7 @@ def bad(tmp_path, arrays):
 def test_malformed_files_are_clear(tmp_path, medmnist_arrays, change, message):
     change(medmnist_arrays)
     path = bad(tmp_path, medmnist_arrays)
-    with pytest.raises(hd.DataError, match=message) as caught:
+    with pytest.raises(DataError, match=message) as caught:
         hd.load_breastmnist(source=path)
     assert "bad.npz" in str(caught.value)
 
@@ -225,7 +226,7 @@ def test_malformed_files_are_clear(tmp_path, medmnist_arrays, change, message):
 def test_truncated_file_is_clear(tmp_path, medmnist_file, keep):
     path = tmp_path / "short.npz"
     path.write_bytes(medmnist_file.read_bytes()[:keep])
-    with pytest.raises(hd.DataError, match="short.npz is damaged"):
+    with pytest.raises(DataError, match="short.npz is damaged"):
         hd.load_breastmnist(source=path)
 
 
@@ -233,14 +234,14 @@ def test_flipped_bytes_inside_are_clear(tmp_path, medmnist_file):
     content = bytearray(medmnist_file.read_bytes())
     content[200:260] = bytes(60)
     (tmp_path / "flipped.npz").write_bytes(content)
-    with pytest.raises(hd.DataError, match="flipped.npz is damaged"):
+    with pytest.raises(DataError, match="flipped.npz is damaged"):
         hd.load_breastmnist(source=tmp_path / "flipped.npz")
 
 
 def test_unknown_source_and_size(tmp_path):
-    with pytest.raises(hd.DataError, match="neither 'auto', 'medmnist', 'phantom' nor"):
+    with pytest.raises(DataError, match="neither 'auto', 'medmnist', 'phantom' nor"):
         hd.load_breastmnist(source="internet")
-    with pytest.raises(hd.DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="cannot be read"):
         hd.load_breastmnist(source=Path(tmp_path / "absent.npz"))
     with pytest.raises(ValueError, match="unknown BreastMNIST size 32; known: 28, 64, 128, 224"):
         hd.load_breastmnist(size=32)

@@ -1,0 +1,58 @@
+"""What every split is made of: parts drawn at random, folds, and the parts of one fold."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def stratified_parts(
+    labels: np.ndarray, seed: int, val: float = 0.1, test: float = 0.1
+) -> np.ndarray:
+    """A split (N,) of "train", "val", "test" at random, stratified by class.
+
+    ``val`` and ``test`` are shares of all examples; scikit-learn's ``train_test_split``, twice.
+    """
+    from sklearn.model_selection import train_test_split
+
+    index = np.arange(len(labels))
+    _, rest = train_test_split(index, test_size=val + test, stratify=labels, random_state=seed)
+    in_val, in_test = train_test_split(
+        rest, test_size=test / (val + test), stratify=labels[rest], random_state=seed
+    )
+    return _named(len(labels), in_val, in_test)
+
+
+def group_folds(labels: np.ndarray, groups: np.ndarray, folds: int, seed: int) -> np.ndarray:
+    """Fold number (N,) of each example, about stratified by class, each group in one fold.
+
+    scikit-learn's ``StratifiedGroupKFold``.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
+    number = np.empty(len(labels), int)
+    for fold, (_, members) in enumerate(splitter.split(labels, labels, groups)):
+        number[members] = fold
+    return number
+
+
+def parts_of_fold(number: np.ndarray, fold: int, folds: int) -> np.ndarray:
+    """A split (N,) from fold numbers (N,): ``fold`` is the test part, the next one validation."""
+    return _named(len(number), number == (fold + 1) % folds, number == fold)
+
+
+def check_folds(folds: int, fold: int) -> None:
+    """ValueError unless there are at least 3 folds and ``fold`` is one of them."""
+    enough = isinstance(folds, int) and folds >= 3
+    if not enough or fold not in range(folds):
+        raise ValueError(
+            f"need at least 3 folds and a fold from 0 to folds - 1, got folds={folds}, fold={fold}"
+        )
+
+
+def _named(n: int, val: np.ndarray, test: np.ndarray) -> np.ndarray:
+    """(n,) of "train", "val", "test"; ``val`` and ``test`` are masks or positions."""
+    split = np.full(n, "train", dtype="<U5")
+    split[val] = "val"
+    split[test] = "test"
+    return split
