@@ -1,3 +1,7 @@
+"""Random changes of training batches."""
+
+import re
+
 import pytest
 import torch
 
@@ -5,25 +9,90 @@ from hqnn_utils.data.breakhis import phantom_patients
 from hqnn_utils.training.augment import AUGMENTATIONS, flip_horizontally, jitter_stain
 
 
-def test_flip_mirrors_left_right_only():
-    torch.manual_seed(0)
-    x = torch.randn(64, 1, 4, 4)
-    out = flip_horizontally(x)
-    mirrored = [torch.equal(o, i.flip(-1)) for o, i in zip(out, x)]
-    kept = [torch.equal(o, i) for o, i in zip(out, x)]
-    assert all(a or b for a, b in zip(mirrored, kept))
-    assert 15 < sum(mirrored) < 50
+def exactly(text):
+    return f"^{re.escape(text)}$"
 
 
 def colour_images():
     return phantom_patients(16, 0, patients=(4, 4), per_patient=2).tensors()[0]
 
 
+def test_the_names():
+    assert list(AUGMENTATIONS) == ["flip", "stain"]
+    assert AUGMENTATIONS["flip"] is flip_horizontally
+    assert AUGMENTATIONS["stain"] is jitter_stain
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_flip_mirrors_left_right_only(channels):
+    torch.manual_seed(0)
+    x = torch.randn(400, channels, 3, 4)
+    out = flip_horizontally(x)
+    torch.manual_seed(0)
+    torch.randn(400, channels, 3, 4)
+    mirrored = torch.rand(400) < 0.5
+    for found, image, flipped in zip(out, x, mirrored, strict=True):
+        assert torch.equal(found, image.flip(-1) if flipped else image)
+    assert 160 < mirrored.sum() < 240, "one half of the images"
+
+
+@pytest.mark.parametrize("shape", [(60, 5), (60,), (60, 28, 28), (2, 3, 1, 28, 28)])
+def test_only_images_can_be_changed(shape):
+    message = f"augment='flip' mirrors images (N, channels, H, W), got {shape}: set augment=None"
+    with pytest.raises(ValueError, match=exactly(message)):
+        flip_horizontally(torch.zeros(shape))
+    message = f"augment='stain' changes images (N, 3, H, W), got {shape}: set augment=None"
+    with pytest.raises(ValueError, match=exactly(message)):
+        jitter_stain(torch.zeros(shape))
+
+
+@pytest.mark.parametrize("channels", [1, 2, 4])
+def test_stain_jitter_needs_colour(channels):
+    message = (
+        f"augmentation 'stain' needs colour images (N, 3, H, W), got (2, {channels}, 8, 8): "
+        "use augment='flip'"
+    )
+    with pytest.raises(ValueError, match=exactly(message)):
+        jitter_stain(torch.zeros(2, channels, 8, 8))
+
+
+def unmirrored(found, image):
+    """``found`` or its mirror image, whichever is closer to ``image``."""
+    return min(found, found.flip(-1), key=lambda v: (v - image).abs().mean())
+
+
 def test_stain_jitter_of_strength_zero_only_flips():
     x = colour_images()
+    torch.manual_seed(0)
     out = jitter_stain(x, strength=0, offset=0, colour=0)
-    for o, i in zip(out, x):
-        assert min((o - i).abs().max(), (o - i.flip(-1)).abs().max()) < 1e-3
+    kept = [(found - image).abs().max() < 1e-3 for found, image in zip(out, x, strict=True)]
+    assert 0 < sum(kept) < len(x), "some are mirrored"
+    for found, image in zip(out, x, strict=True):
+        assert (unmirrored(found, image) - image).abs().max() < 1e-3
+
+
+def changes(**options):
+    """Mean change of an image, for one of the three kinds of change alone."""
+    x = colour_images()
+    torch.manual_seed(0)
+    out = jitter_stain(x, **{"strength": 0, "offset": 0, "colour": 0, **options})
+    pairs = zip(out, x, strict=True)
+    return torch.stack([(unmirrored(o, i) - i).abs().mean() for o, i in pairs])
+
+
+@pytest.mark.parametrize("kind", ["strength", "offset", "colour"])
+def test_each_strength_changes_every_image_the_more_the_larger_it_is(kind):
+    little, much = changes(**{kind: 0.02}), changes(**{kind: 0.1})
+    assert (little > 1e-4).all()
+    assert (much > 2 * little).all()
+
+
+def test_the_usual_strengths():
+    x = colour_images()
+    torch.manual_seed(5)
+    usual = jitter_stain(x)
+    torch.manual_seed(5)
+    assert torch.equal(usual, jitter_stain(x, strength=0.3, offset=0.05, colour=0.15))
 
 
 def test_stain_jitter_changes_colour_and_keeps_the_tissue():
@@ -36,11 +105,9 @@ def test_stain_jitter_changes_colour_and_keeps_the_tissue():
     assert out.max() <= 1
     change = (out.mean(dim=(2, 3)) - x.mean(dim=(2, 3))).abs()
     assert (change.mean(dim=1) > 0.005).all(), "every image gets dyes of its own"
-    for o, i in zip(out.mean(1), x.mean(1)):  # brightness keeps its pattern, mirrored or not
-        likeness = [
-            torch.corrcoef(torch.stack([o.flatten(), v.flatten()]))[0, 1] for v in (i, i.flip(-1))
-        ]
-        assert max(likeness) > 0.9
+    for found, image in zip(out.mean(1), x.mean(1), strict=True):
+        pair = torch.stack([unmirrored(found, image).flatten(), image.flatten()])
+        assert torch.corrcoef(pair)[0, 1] > 0.9, "brightness keeps its pattern"
 
 
 def test_stain_jitter_draws_from_torchs_seed():
@@ -50,9 +117,3 @@ def test_stain_jitter_draws_from_torchs_seed():
     torch.manual_seed(5)
     assert torch.equal(first, jitter_stain(x))
     assert not torch.equal(first, jitter_stain(x))
-
-
-def test_stain_jitter_needs_colour():
-    with pytest.raises(ValueError, match="needs colour images.*augment='flip'"):
-        jitter_stain(torch.zeros(2, 1, 8, 8))
-    assert set(AUGMENTATIONS) == {"flip", "stain"}
