@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from hqnn_utils.data import ImageData
+from hqnn_utils.data import FeatureTable, ImageData
 from hqnn_utils.models.backbones import Backbone
 from hqnn_utils.runtime import cache_dir, choose, default_device
 
@@ -69,8 +69,16 @@ def extract_features(
         cannot be written is a warning.
     batch_size : images that go through the backbone at once.
     progress : ``False`` for silence, or a text that labels the bar.
+
+    Raises
+    ------
+    ValueError : an unknown transform, or a table instead of images.
     """
     choose("transform", transform, TRANSFORMS)
+    if isinstance(data, FeatureTable):
+        raise ValueError(
+            "a table holds its features already: take data.tensors(), and fine_tune='full'"
+        )
     size = size or data.size
     folder = Path(cache if cache is not None else cache_dir())
     path = folder / f"{feature_key(backbone, data, size, transform)}.npy"

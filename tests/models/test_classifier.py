@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from hqnn_utils.data import load_wisconsin
 from hqnn_utils.models import (
     HEADS,
     Classifier,
@@ -17,8 +18,7 @@ from hqnn_utils.models import (
     parameter_groups,
 )
 from hqnn_utils.models.backbones import SmallCNN
-from hqnn_utils.quantum.circuits import CircuitSpec
-from hqnn_utils.quantum.layers import QuantumLayer
+from hqnn_utils.quantum import CircuitSpec, QuantumLayer
 
 
 def same(a, b):
@@ -50,9 +50,10 @@ def test_logits_are_the_head_s_answer_to_the_features():
 
 
 def test_a_table_of_features():
+    x, _ = load_wisconsin().tensors("test")
     for head in ("linear", "dressed", "study_hybrid"):
-        model = build_model("none", head, in_channels=30, seed=0)
-        assert model(torch.randn(5, 30)).shape == (5, 2)
+        model = build_model("none", head, in_channels=x.shape[1], seed=0)
+        assert model(x).shape == (len(x), 2)
         assert set(parameter_groups(model)) <= {"circuit", "head"}
 
 

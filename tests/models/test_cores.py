@@ -11,8 +11,7 @@ from torch import nn
 
 from hqnn_utils.models import CORES, MatchedLayer, count_parameters
 from hqnn_utils.models.cores import IdentityCore, ShuffledCore, average_to, read_out
-from hqnn_utils.quantum.circuits import CircuitSpec
-from hqnn_utils.quantum.layers import QuantumLayer
+from hqnn_utils.quantum import CircuitSpec, QuantumLayer
 
 SPECS = [
     CircuitSpec(),

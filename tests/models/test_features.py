@@ -2,12 +2,13 @@
 
 import dataclasses
 import pickle
+import re
 
 import numpy as np
 import pytest
 import torch
 
-from hqnn_utils.data.images import ImageData
+from hqnn_utils.data import ImageData, load_wisconsin
 from hqnn_utils.models.backbones import SmallCNN
 from hqnn_utils.models.features import TRANSFORMS, extract_features, feature_key
 
@@ -17,7 +18,15 @@ def images(n=6, size=28, seed=0):
     pixels = rng.integers(0, 256, (n, size, size), dtype=np.uint8)
     split = np.array(["train"] * (n - 2) + ["val", "test"])
     ids = np.array([f"x/{i}" for i in range(n)])
-    return ImageData(pixels, np.arange(n) % 2, split, ids, "mine", "file", "d" * 64)
+    return ImageData(
+        images=pixels,
+        labels=np.arange(n) % 2,
+        split=split,
+        ids=ids,
+        name="mine",
+        source="file",
+        digest="d" * 64,
+    )
 
 
 class Counting(SmallCNN):
@@ -120,6 +129,12 @@ def test_the_key_knows_weights_data_size_and_transform(counting):
 def test_unknown_transform(tmp_path, counting):
     with pytest.raises(ValueError, match=r"^unknown transform 'rotate'; known: none, mirror$"):
         extract_features(counting, images(), transform="rotate", cache=tmp_path)
+
+
+def test_a_table_has_its_features(tmp_path, counting):
+    message = "a table holds its features already: take data.tensors(), and fine_tune='full'"
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        extract_features(counting, load_wisconsin(), cache=tmp_path)
 
 
 class Evil:

@@ -17,8 +17,7 @@ from hqnn_utils.models import (
 )
 from hqnn_utils.models.cores import IdentityCore, ShuffledCore
 from hqnn_utils.models.heads import StudyHead
-from hqnn_utils.quantum.circuits import CircuitSpec
-from hqnn_utils.quantum.layers import QuantumLayer
+from hqnn_utils.quantum import CircuitSpec, QuantumLayer
 
 SPECS = [
     CircuitSpec(),
