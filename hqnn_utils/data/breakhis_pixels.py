@@ -108,7 +108,7 @@ def _from_cache(folder: Path, shape: tuple) -> tuple[np.ndarray, str] | None:
 def _decode(
     paths: list[Path], how: Resizing, target: Path, workers: int | None, progress: bool
 ) -> str:
-    """Decode, resize and write an ``.npy`` file, a block of images at a time; returns the digest."""
+    """Decode, resize and write an ``.npy`` file, block by block. Returns the digest."""
     from tqdm import tqdm
 
     digest = hashlib.sha256("|".join(path.name for path in paths).encode())

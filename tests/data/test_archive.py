@@ -91,9 +91,10 @@ def test_interrupted_extraction_leaves_nothing_behind_and_starts_anew(tmp_path, 
             raise KeyboardInterrupt
         return extract(self, member, *args, **kwargs)
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(tarfile.TarFile, "extractfile", interrupted)
-        ar.extract_archive(path, progress=False)
+        with pytest.raises(KeyboardInterrupt):
+            ar.extract_archive(path, progress=False)
     assert [p.name for p in tmp_path.iterdir()] == [ARCHIVE]
     killed = tmp_path / "BreaKHis_v1-extracted.partial"  # what a killed process leaves
     killed.mkdir()
@@ -124,9 +125,8 @@ def test_unsafe_members_refuse_the_whole_archive(tmp_path, bad, place):
     path = archive(work / ARCHIVE, [bad, *fine] if place == "first" else [*fine, bad])
     with pytest.raises(DataError, match="is refused: its member"):
         ar.extract_archive(path, progress=False)
-    assert [p.name for p in work.iterdir()] == [ARCHIVE] and [
-        p.name for p in tmp_path.iterdir()
-    ] == ["deep"], "nothing written anywhere"
+    assert [p.name for p in work.iterdir()] == [ARCHIVE], "nothing written"
+    assert [p.name for p in tmp_path.iterdir()] == ["deep"], "nor elsewhere"
     assert not Path("/escaped.txt").exists()
 
 
@@ -144,7 +144,7 @@ def test_truncated_archive_is_clear_and_leaves_nothing(tmp_path, keep):
         [(str(parse_name(t).folder / t), rng.randbytes(30_000)) for t in (A, M)],
     )
     path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(DataError, match="damaged or cut short|holds no files"):
+    with pytest.raises(DataError, match=r"damaged or cut short|holds no files"):
         ar.extract_archive(path, progress=False)
     assert [p.name for p in tmp_path.iterdir()] == [ARCHIVE]
 

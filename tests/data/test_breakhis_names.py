@@ -38,7 +38,7 @@ def test_letters_do_not_make_a_patient(name):
 
 
 @pytest.mark.parametrize(
-    "text, patient, slide, subtype, magnification",
+    ("text", "patient", "slide", "subtype", "magnification"),
     [
         ("SOB_B_A-14-22549AB-40-001.png", "14-22549", "14-22549AB", "A", 40),
         ("SOB_B_TA-14-3411F-100-010.png", "14-3411", "14-3411F", "TA", 100),
@@ -88,7 +88,7 @@ def test_folder_is_the_official_one():
 def test_other_names_are_refused(text):
     with pytest.raises(
         DataError,
-        match="not a BreakHis file name: expected something like SOB_B_A-14-22549AB-40-001.png",
+        match=r"not a BreakHis file name: expected something like SOB_B_A-14-22549AB-40-001.png",
     ):
         bf.parse_name(text)
 
@@ -120,9 +120,9 @@ def test_listing_passes_over_what_is_no_image(tmp_path):
 
 
 def test_listing_failures_are_clear(tmp_path):
-    with pytest.raises(DataError, match="no folder .*absent"):
+    with pytest.raises(DataError, match=r"no folder .*absent"):
         bf.list_images(tmp_path / "absent")
-    with pytest.raises(DataError, match="no images in .*BreaKHis_v1/histology_slides"):
+    with pytest.raises(DataError, match=r"no images in .*BreaKHis_v1/histology_slides"):
         bf.list_images(tmp_path)
     put(tmp_path, A)
     (tmp_path / "fold1").mkdir()
@@ -130,5 +130,5 @@ def test_listing_failures_are_clear(tmp_path):
     with pytest.raises(DataError, match="is there twice"):
         bf.list_images(tmp_path)
     (tmp_path / "fold1" / A).rename(tmp_path / "fold1" / "IMG_1.png")
-    with pytest.raises(DataError, match="IMG_1.png: .*not a BreakHis file name"):
+    with pytest.raises(DataError, match=r"IMG_1.png: .*not a BreakHis file name"):
         bf.list_images(tmp_path)

@@ -1,4 +1,7 @@
-"""BreastMNIST and its failures. Downloads are tried against a server on this machine, never the real one."""
+"""BreastMNIST and other sets, and their failures.
+
+Downloads are tried against a server on this machine, never the real one.
+"""
 
 import functools
 import hashlib
@@ -149,7 +152,7 @@ def no_server(monkeypatch):
 
 def test_no_network_is_clear(monkeypatch, tmp_path):
     no_server(monkeypatch)
-    with pytest.raises(DataError, match="no network.*by hand.*HQNN_DATA.*source='phantom'"):
+    with pytest.raises(DataError, match=r"no network.*by hand.*HQNN_DATA.*source='phantom'"):
         hd.load_breastmnist(source="medmnist", root=tmp_path)
 
 
@@ -165,7 +168,7 @@ def test_auto_falls_back_to_the_phantom_and_says_so(monkeypatch, tmp_path):
 def test_auto_never_falls_back_from_a_damaged_file(tmp_path):
     (tmp_path / "breastmnist.npz").write_bytes(b"half a fi")
     with pytest.raises(
-        DataError, match="not the official file: MD5 .* expected 750601.*Delete it"
+        DataError, match=r"not the official file: MD5 .* expected 750601.*Delete it"
     ):
         hd.load_breastmnist(source="auto", root=tmp_path)
 
@@ -176,7 +179,7 @@ def test_unwritable_folder_is_clear(monkeypatch, tmp_path):
     blocked.write_text(
         "not a folder"
     )  # root may write anywhere, so a file stands where the folder should be
-    with pytest.raises(DataError, match="cannot be written.*HQNN_DATA"):
+    with pytest.raises(DataError, match=r"cannot be written.*HQNN_DATA"):
         hd.load_breastmnist(source="auto", root=blocked / "data")
 
 
@@ -197,7 +200,7 @@ def bad(tmp_path, arrays):
 
 
 @pytest.mark.parametrize(
-    "change, message",
+    ("change", "message"),
     [
         (lambda a: a.pop("val_labels"), "lacks val_labels"),
         (
@@ -226,7 +229,7 @@ def test_malformed_files_are_clear(tmp_path, medmnist_arrays, change, message):
 def test_truncated_file_is_clear(tmp_path, medmnist_file, keep):
     path = tmp_path / "short.npz"
     path.write_bytes(medmnist_file.read_bytes()[:keep])
-    with pytest.raises(DataError, match="short.npz is damaged"):
+    with pytest.raises(DataError, match=r"short.npz is damaged"):
         hd.load_breastmnist(source=path)
 
 
@@ -234,7 +237,7 @@ def test_flipped_bytes_inside_are_clear(tmp_path, medmnist_file):
     content = bytearray(medmnist_file.read_bytes())
     content[200:260] = bytes(60)
     (tmp_path / "flipped.npz").write_bytes(content)
-    with pytest.raises(DataError, match="flipped.npz is damaged"):
+    with pytest.raises(DataError, match=r"flipped.npz is damaged"):
         hd.load_breastmnist(source=tmp_path / "flipped.npz")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 
@@ -10,14 +12,17 @@ def stratified_parts(
 ) -> np.ndarray:
     """A split (N,) of "train", "val", "test" at random, stratified by class.
 
-    ``val`` and ``test`` are shares of all examples; scikit-learn's ``train_test_split``, twice.
+    ``val`` and ``test`` are shares of all examples, rounded up as scikit-learn does; its
+    ``train_test_split``, twice.
     """
     from sklearn.model_selection import train_test_split
 
     index = np.arange(len(labels))
-    _, rest = train_test_split(index, test_size=val + test, stratify=labels, random_state=seed)
+    n_rest = _rounded_up((val + test) * len(labels))
+    _, rest = train_test_split(index, test_size=n_rest, stratify=labels, random_state=seed)
+    n_test = _rounded_up(n_rest * test / (val + test))
     in_val, in_test = train_test_split(
-        rest, test_size=test / (val + test), stratify=labels[rest], random_state=seed
+        rest, test_size=n_test, stratify=labels[rest], random_state=seed
     )
     return _named(len(labels), in_val, in_test)
 
@@ -48,6 +53,11 @@ def check_folds(folds: int, fold: int) -> None:
         raise ValueError(
             f"need at least 3 folds and a fold from 0 to folds - 1, got folds={folds}, fold={fold}"
         )
+
+
+def _rounded_up(number: float) -> int:
+    """The next whole number; 60.000000000000007, which 200 * (0.1 + 0.2) gives, is 60."""
+    return math.ceil(number - 1e-9)
 
 
 def _named(n: int, val: np.ndarray, test: np.ndarray) -> np.ndarray:

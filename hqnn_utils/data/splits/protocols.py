@@ -25,8 +25,8 @@ from hqnn_utils.runtime import choose
 def groups_of(data: Dataset, threshold: float = 0.95) -> np.ndarray:
     """Group number (N,) of each example: what must not be on two sides of a split.
 
-    Where patients are known, the patient: all of a patient's images belong together, near-duplicates
-    or not. For other images, near-duplicates with a correlation of ``threshold`` or more, and
+    Where patients are known, the patient: all of a patient's images belong together, alike or not.
+    For other images, near-duplicates with a correlation of ``threshold`` or more, and
     near-duplicates of those. In a table of features each row is a group of its own.
     """
     check_threshold(threshold)
@@ -45,7 +45,8 @@ def official(data: Dataset) -> Dataset:
 def grouped(data: ImageData, seed: int = 0, threshold: float = 0.95) -> ImageData:
     """A new split of about 70/10/20, stratified, with no group of near-duplicates on two sides.
 
-    Of ten folds that keep groups together (see ``groups_of``) two are the test part, one validation.
+    Of ten folds that keep groups together (see ``groups_of``), two are the test part and one is
+    validation.
     """
     need_images(data, "keeping near-duplicates together")
     number = group_folds(data.labels, groups_of(data, threshold), 10, seed)

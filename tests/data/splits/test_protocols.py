@@ -1,28 +1,66 @@
 """Each protocol does what it says, also the ones that are wrong on purpose."""
 
-from dataclasses import replace
+import re
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from split_toys import histology, noise_images, table, twin_images
 
-from hqnn_utils.data import load_breastmnist
-from hqnn_utils.data.splits import apply_protocol, groups_of, shuffle_labels
+from hqnn_utils.data.splits import (
+    PROTOCOLS,
+    apply_protocol,
+    check_protocol,
+    groups_of,
+    resplit,
+)
+from hqnn_utils.data.splits.parts import group_folds, stratified_parts
 
-DATA = load_breastmnist(16, "phantom")
-# A copy with twins, so that there are near-duplicates to keep together: images 1, 3, 5, ... repeat 0, 2, 4, ...
-IMAGES = DATA.images.copy()
-IMAGES[1::2] = IMAGES[::2]
-TWINS = replace(DATA, images=IMAGES, labels=np.repeat(DATA.labels[::2], 2))
+TWINS, PATIENTS, TABLE, NOISE = twin_images(), histology(), table(), noise_images()
+PARTS = ("train", "val", "test")
 
 
 def sides(data):
+    """The largest number of parts that one group lies in."""
     groups = groups_of(data, 0.99)
-    return max(len(set(data.split[groups == g])) for g in np.unique(groups))
+    return max(len(set(data.split[groups == group])) for group in np.unique(groups))
 
 
-@settings(max_examples=6, deadline=None)
+def sizes(data):
+    return [int((data.split == part).sum()) for part in PARTS]
+
+
+def test_the_official_split_is_the_one_that_came_with_the_data():
+    for data in (TWINS, PATIENTS, TABLE):
+        assert apply_protocol(data) is data
+        assert apply_protocol(data, "official") is data
+
+
+def test_groups_are_near_duplicates_patients_or_rows():
+    assert list(groups_of(TWINS)) == [i // 2 for i in range(90)]
+    assert len(set(groups_of(NOISE))) == 90
+    by_patient = groups_of(PATIENTS)
+    assert len(set(by_patient)) == 16
+    assert all(len(set(PATIENTS.patients[by_patient == g])) == 1 for g in set(by_patient))
+    assert list(groups_of(TABLE)) == list(range(100))
+
+
+def test_the_threshold_decides_who_is_alike():
+    rng = np.random.default_rng(0)
+    images = NOISE.images.copy()
+    images[1] = np.clip(images[0] + rng.normal(0, 30, (12, 12)), 0, 255)
+    data = noise_images(images=images)
+    correlation = np.corrcoef(images[0].ravel(), images[1].ravel())[0, 1]
+    assert 0.8 < correlation < 0.95
+    assert groups_of(data)[0] != groups_of(data)[1], "0.95 where nothing is said"
+    alike = groups_of(data, correlation)
+    assert alike[0] == alike[1], "a pair exactly at the threshold belongs together"
+    apart = groups_of(data, correlation + 1e-6)
+    assert apart[0] != apart[1]
+
+
+@settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 1000), folds=st.integers(3, 7))
 def test_cross_validation_tests_each_image_once_and_keeps_twins_together(seed, folds):
     tested = np.zeros(len(TWINS), int)
@@ -32,76 +70,177 @@ def test_cross_validation_tests_each_image_once_and_keeps_twins_together(seed, f
         )
         assert sides(data) == 1
         assert list(data.ids) == list(TWINS.ids)
-        assert set(data.split) == {"train", "val", "test"}
+        assert set(data.split) == set(PARTS)
+        assert data.name == f"twins-cv{folds}.{fold}-s{seed}"
         tested += data.split == "test"
-        assert abs(data.part("test").labels.mean() - TWINS.labels.mean()) < 0.12
+        assert abs(data.part("test").labels.mean() - TWINS.labels.mean()) < 0.15
     assert (tested == 1).all()
 
 
-def test_grouped_and_official():
-    assert apply_protocol(DATA) is DATA
-    assert sides(apply_protocol(TWINS, "grouped", seed=2, threshold=0.99)) == 1
+def test_cross_validation_is_made_of_group_folds():
+    number = group_folds(TWINS.labels, groups_of(TWINS), 5, 0)
+    data = apply_protocol(TWINS, "cross_validation")
+    assert data.name == "twins-cv5.0-s0"
+    np.testing.assert_array_equal(data.split == "test", number == 0)
+    np.testing.assert_array_equal(data.split == "val", number == 1)
+    last = apply_protocol(TWINS, "cross_validation", fold=4)
+    np.testing.assert_array_equal(last.split == "test", number == 4)
+    np.testing.assert_array_equal(last.split == "val", number == 0)
+
+
+@pytest.mark.parametrize("kind", ["cross_validation", "grouped"])
+def test_the_threshold_reaches_the_split(kind):
+    """With one pair of images alike at 0.9 it is kept together at 0.8 for every seed."""
+    images = NOISE.images.copy()
+    for i in range(0, 90, 2):
+        rng = np.random.default_rng(i)
+        images[i + 1] = np.clip(images[i] + rng.normal(0, 30, (12, 12)), 0, 255)
+    data = noise_images(images=images)
+
+    def kept_together(threshold):
+        split = apply_protocol(data, kind, seed=1, threshold=threshold).split
+        return (split[::2] == split[1::2]).mean()
+
+    assert kept_together(0.8) == 1
+    assert kept_together(0.999) < 1
+    low, default = (
+        apply_protocol(data, kind, seed=1, threshold=0.95),
+        apply_protocol(data, kind, seed=1),
+    )
+    np.testing.assert_array_equal(low.split, default.split)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_grouped_is_70_10_20_with_no_group_on_two_sides(seed):
+    data = apply_protocol(TWINS, "grouped", seed=seed, threshold=0.99)
+    assert sides(data) == 1
+    assert np.allclose(np.array(sizes(data)) / 90, [0.7, 0.1, 0.2], atol=0.05)
+    assert data.name == f"twins-grouped0.99-s{seed}"
+    number = group_folds(TWINS.labels, groups_of(TWINS), 10, seed)
+    np.testing.assert_array_equal(data.split == "test", number <= 1)
+    np.testing.assert_array_equal(data.split == "val", number == 2)
+
+
+def test_grouped_defaults():
+    assert apply_protocol(TWINS, "grouped").name == "twins-grouped0.95-s0"
+    assert sides(apply_protocol(PATIENTS, "grouped")) == 1
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_random_split_is_blind_to_twins(seed):
     data = apply_protocol(TWINS, "random", seed=seed)
-    assert [(data.split == s).sum() for s in ("train", "val", "test")] == [624, 78, 78]
+    assert sizes(data) == [72, 9, 9]
     assert sides(data) > 1, "this is the fault that the laboratory shows"
-    assert abs(data.part("test").labels.mean() - data.labels.mean()) < 0.02
+    assert data.name == f"twins-random-s{seed}"
+    np.testing.assert_array_equal(data.split, stratified_parts(TWINS.labels, seed))
 
 
-def origin(ids):
-    return np.array([i.split("_", 1)[1] for i in ids])
+def test_random_defaults():
+    assert apply_protocol(TWINS, "random").name == "twins-random-s0"
 
 
-@pytest.mark.parametrize("by_original", [False, True])
-def test_augmented_has_the_study_s_numbers(by_original):
-    data = apply_protocol(DATA, "augmented", n=2000, seed=1, by_original=by_original)
-    assert len(data) == 2000
-    assert len(set(data.ids)) == 2000
-    assert sum(i.startswith("orig_") for i in data.ids) == 780
-    where = dict(zip(DATA.ids, DATA.labels))
-    assert [where[i] for i in origin(data.ids)] == data.labels.tolist()
-    test, rest = origin(data.ids[data.split == "test"]), set(origin(data.ids[data.split != "test"]))
-    leaked = np.mean([i in rest for i in test])
-    assert leaked == 0 if by_original else leaked > 0.5
-    if not by_original:
-        assert [(data.split == s).sum() for s in ("train", "val", "test")] == [1600, 200, 200]
-    again = apply_protocol(DATA, "augmented", n=2000, seed=1, by_original=by_original)
-    assert np.array_equal(again.images, data.images)
-    assert data.digest != DATA.digest
-    changed = (
-        data.images[780:].astype(int)
-        - DATA.images[[list(DATA.ids).index(i) for i in origin(data.ids[780:])]]
+@pytest.mark.parametrize(("kind", "level"), [("by_patient", "patient"), ("by_image", "image")])
+@pytest.mark.parametrize("options", [{}, {"seed": 4}, {"fold": 2}, {"fold": 1, "folds": 4}])
+def test_patients_and_images_as_protocols(kind, level, options):
+    data, expected = apply_protocol(PATIENTS, kind, **options), resplit(PATIENTS, level, **options)
+    assert data.name == expected.name
+    assert data.level == level
+    np.testing.assert_array_equal(data.split, expected.split)
+    assert bool(data.shared_patients) == (kind == "by_image")
+
+
+def test_folds_by_patient_are_five():
+    assert apply_protocol(PATIENTS, "by_patient", fold=0).name.endswith("-fold0of5")
+    assert apply_protocol(PATIENTS, "by_image", fold=0).name.endswith("-fold0of5")
+
+
+@pytest.mark.parametrize("kind", ["by_patient", "by_image"])
+@pytest.mark.parametrize("data", [NOISE, TABLE], ids=["images", "table"])
+def test_no_patients_no_split_by_patient(kind, data):
+    message = (
+        f"protocol {kind!r} needs a dataset with patients, such as breakhis; {data.name} has none"
     )
-    assert (np.abs(changed).reshape(1220, -1).max(axis=1) > 0).mean() > 0.99, (
-        "copies are changed, not repeated"
-    )
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        apply_protocol(data, kind)
 
 
-def test_shuffled_labels_keep_counts_and_the_test():
-    data = shuffle_labels(DATA, 3)
-    for name in ("train", "val"):
-        assert data.part(name).labels.sum() == DATA.part(name).labels.sum()
-        assert (data.part(name).labels != DATA.part(name).labels).any()
-    assert np.array_equal(data.part("test").labels, DATA.part("test").labels)
-    assert "SHUFFLED" in data.name
+def test_a_table_can_be_split_at_random_and_in_folds():
+    random = apply_protocol(TABLE, "random", seed=3)
+    assert sizes(random) == [80, 10, 10]
+    tested = np.zeros(100, int)
+    for fold in range(4):
+        data = apply_protocol(TABLE, "cross_validation", folds=4, fold=fold)
+        tested += data.split == "test"
+        train = data.part("train").features
+        np.testing.assert_allclose(train.mean(axis=0), 0, atol=1e-5)
+        np.testing.assert_allclose(train.std(axis=0), 1, atol=1e-5)
+    assert (tested == 1).all()
+    np.testing.assert_array_equal(random.measured, TABLE.measured)
 
 
 @pytest.mark.parametrize(
-    "arguments, message",
+    ("kind", "purpose"),
+    [("grouped", "keeping near-duplicates together"), ("augmented", "augmenting")],
+)
+def test_a_table_has_no_near_duplicates_and_no_copies(kind, purpose):
+    message = (
+        f"{purpose} needs images, and toy-s0 is a table of features: "
+        "use the protocol official, random or cross_validation"
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        apply_protocol(TABLE, kind)
+
+
+@pytest.mark.parametrize("threshold", [0, -0.5, 1.01, float("nan")])
+def test_bad_thresholds(threshold):
+    message = f"threshold is a correlation above 0 and at most 1, got {threshold}"
+    for data in (NOISE, PATIENTS, TABLE):
+        with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+            groups_of(data, threshold)
+        with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+            apply_protocol(data, "cross_validation", threshold=threshold)
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        apply_protocol(NOISE, "grouped", threshold=threshold)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
     [
-        (dict(kind="fold"), "unknown protocol 'fold'; known: official, grouped"),
+        (
+            dict(kind="fold"),
+            "unknown protocol 'fold'; known: official, grouped, cross_validation, random, "
+            "augmented, by_patient, by_image",
+        ),
         (
             dict(kind="official", seed=1),
             "unknown option of protocol 'official' 'seed'; known: none",
         ),
-        (dict(kind="cross_validation", folds=2), "at least 3 folds"),
-        (dict(kind="cross_validation", folds=5, fold=5), "fold from 0 to folds - 1"),
-        (dict(kind="augmented", n=700), "above the 780 images"),
+        (
+            dict(kind="random", seed=1, fold=2),
+            "unknown option of protocol 'random' 'fold'; known: seed",
+        ),
+        (
+            dict(kind="by_patient", by="image"),
+            "unknown option of protocol 'by_patient' 'by'; known: seed, fold, folds",
+        ),
     ],
 )
-def test_bad_protocols(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        apply_protocol(DATA, **arguments)
+def test_unknown_protocols_and_options(arguments, message):
+    for call in (check_protocol, lambda **given: apply_protocol(NOISE, **given)):
+        with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+            call(**arguments)
+
+
+@pytest.mark.parametrize(
+    "arguments", [dict(folds=2), dict(folds=5, fold=5), dict(fold=-1), dict(folds=4.0)]
+)
+def test_folds_are_checked(arguments):
+    with pytest.raises(ValueError, match=r"^need at least 3 folds and a fold from 0 to folds - 1"):
+        apply_protocol(NOISE, "cross_validation", **arguments)
+
+
+def test_known_protocols_pass_the_check():
+    assert check_protocol() is None
+    for kind in PROTOCOLS:
+        assert check_protocol(kind) is None
+    assert check_protocol("augmented", n=10, seed=1, by_original=True) is None
