@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from hqnn_utils.data import load_breastmnist
+from hqnn_utils.data import Dataset, load_dataset
 from hqnn_utils.data.splits import apply_protocol, limit_train, shuffle_labels
 from hqnn_utils.models import build_model, count_parameters, extract_features
 from hqnn_utils.runtime import data_dir, provenance
@@ -21,7 +21,7 @@ from hqnn_utils.studies.settings import Setting, as_setting, with_defaults
 from hqnn_utils.training import FitResult, fit, predict_proba, score_predictions
 
 
-def load_data(setting: Setting):
+def load_data(setting: Setting) -> Dataset:
     """The dataset of a setting, kept for the next run that wants the same.
 
     A file name without a folder that is not here is looked for in the data folder.
@@ -32,7 +32,7 @@ def load_data(setting: Setting):
 
 @lru_cache(maxsize=4)
 def _load(dataset: str, source: str, size: int, options: tuple):
-    return load_breastmnist(size, source)
+    return load_dataset(dataset, source=source, size=size, **dict(options))
 
 
 def _locate(source: str) -> str:
@@ -47,7 +47,7 @@ def _locate(source: str) -> str:
 class _Prepared:
     """What one run trains on: the split data, a model, its inputs, and the mirrored inputs."""
 
-    data: object
+    data: Dataset
     model: nn.Module
     x: torch.Tensor
     mirrored: torch.Tensor | None
@@ -69,9 +69,11 @@ class _Prepared:
         return (p + predict_proba(self.model, self.mirrored[self.rows(name)])) / 2
 
 
-def _prepare(setting: Setting, data) -> _Prepared:
+def _prepare(setting: Setting, data: Dataset) -> _Prepared:
     """Model and inputs. A frozen backbone runs once (its features are cached), the head is left."""
     x = data.tensors()[0]
+    if x.ndim == 2:
+        _check_table(setting)
     model = build_model(
         setting.backbone,
         setting.head,
@@ -91,6 +93,15 @@ def _prepare(setting: Setting, data) -> _Prepared:
     ):  # features of the mirrored images: a feature vector has no left and right
         mirrored = torch.from_numpy(extract_features(model.backbone, data, transform="mirror"))
     return _Prepared(data, model.head, x, mirrored)
+
+
+def _check_table(setting: Setting) -> None:
+    """ValueError where a table of features is treated as if its rows were images."""
+    about = f"dataset {setting.dataset!r} is a table of features"
+    if setting.backbone != "none":
+        raise ValueError(f"{about}: set backbone='none', got {setting.backbone!r}")
+    if setting.augment is not None or setting.test_flips:
+        raise ValueError(f"{about}, nothing to mirror: set augment=None and test_flips=False")
 
 
 def limited_rows(data, setting: Setting) -> np.ndarray:

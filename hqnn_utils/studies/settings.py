@@ -6,14 +6,13 @@ import itertools
 from dataclasses import Field, asdict, dataclass, field, fields
 from pathlib import Path
 
-from hqnn_utils.data.splits.protocols import check_protocol
+from hqnn_utils.data import DATASETS
+from hqnn_utils.data.splits import check_protocol
 from hqnn_utils.models import BACKBONES, HEADS
 from hqnn_utils.quantum import CircuitSpec
 from hqnn_utils.runtime import choose
 from hqnn_utils.studies.records import plain
 from hqnn_utils.training import TrainConfig, TrainingError
-
-DATASETS = ("breastmnist",)  # TODO the registry of the data room
 
 
 class StudyError(ValueError):
@@ -33,8 +32,9 @@ class Setting(TrainConfig):
     Attributes
     ----------
     dataset : a name in ``data.DATASETS``.
-    source : where its files come from, as its loader takes it.
-    size : pixels.
+    source : where its files come from, as its loader takes it; ``"medmnist"`` stands for the
+        official data of every dataset.
+    size : pixels; of no meaning for a table.
     data_options : further arguments of the loader, e.g. ``{"magnification": 200}``.
     protocol : a kind of split and its options, see ``data.splits``.
     labels : ``"true"``, or ``"shuffled"`` for a run that must come out at chance.

@@ -165,6 +165,42 @@ def test_frozen_features_are_mirrored_as_images(tmp_path, monkeypatch):
     assert not np.allclose(probabilities(both), probabilities(one))
 
 
+WISCONSIN = dict(dataset="wisconsin", backbone="none", augment=None, epochs=2)
+
+
+def test_a_setting_can_name_a_table_of_features():
+    linear = run_setting(WISCONSIN)
+    assert linear.name == "none-28px-linear-epochs-2-augment-None-dataset-wisconsin-s0"
+    assert linear.scores["fit"]["parameters"] == 2 * 30 + 2
+    assert linear.scores["test"]["auc"] > 0.9, "measured nuclei tell the classes apart"
+    other_split = run_setting({**WISCONSIN, "data_options": {"seed": 3}})
+    assert other_split.predictions["test"]["ids"] != linear.predictions["test"]["ids"]
+    hybrid = run_setting({**WISCONSIN, "head": "dressed"})
+    assert hybrid.scores["fit"]["parameters"] == (30 * 4 + 4) + 8 + (4 * 2 + 2)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (dict(backbone="small_cnn"), "set backbone='none', got 'small_cnn'$"),
+        (dict(augment="flip"), "nothing to mirror: set augment=None and test_flips=False$"),
+        (dict(test_flips=True), "nothing to mirror"),
+    ],
+)
+def test_a_table_is_no_image(change, message):
+    with pytest.raises(ValueError, match=f"^dataset 'wisconsin' is a table of features.*{message}"):
+        run_setting({**WISCONSIN, **change})
+
+
+def test_a_setting_can_name_histology():
+    """BreakHis's phantom, split by patient within the setting."""
+    row = dict(QUICK, dataset="breakhis", source="phantom", size=16, max_train=None)
+    kinds = [dict(kind="by_patient", fold=0), dict(kind="by_patient", fold=1)]
+    first, second = (run_setting({**row, "protocol": kind}) for kind in kinds)
+    assert first.data["name"].startswith("histology-phantom")
+    assert not set(first.predictions["test"]["ids"]) & set(second.predictions["test"]["ids"])
+
+
 def test_data_that_are_handed_over_are_used(plainly):
     other = run_setting({**QUICK, "source": "medmnist"}, phantom(1))
     assert other.data["digest"] == phantom(1).digest
