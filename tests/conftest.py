@@ -1,4 +1,4 @@
-"""Shared by all tests: the course tool on the path, groups for parallel runs, small data files."""
+"""Shared by all tests: the course tool on the path, parallel runs, small data files."""
 
 import sys
 import threading
@@ -17,15 +17,23 @@ tqdm.set_lock(threading.RLock())
 tqdm.monitor_interval = 0
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """With ``-n 2 --dist loadgroup`` the cells of a notebook stay together: they share one kernel.
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """How ``pytest -n 2`` deals out the tests: see ``NotebooksWhole``.
 
-    All other tests go wherever a worker is free, so that no worker gets all the notebooks.
+    ``--dist loadgroup`` would be the usual way, but pytest 9.2 silently ignores its groups
+    (pytest-xdist, issue 1386).
     """
-    for item in items:
-        if item.path.suffix == ".ipynb":
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    from xdist.scheduler import LoadScopeScheduling
+
+    class NotebooksWhole(LoadScopeScheduling):
+        """The cells of a notebook stay together, since they share a kernel; tests go anywhere."""
+
+        def _split_scope(self, nodeid):
+            file, _, _ = nodeid.partition("::")
+            return file if file.endswith(".ipynb") else nodeid
+
+    return NotebooksWhole(config, log)
 
 
 @pytest.fixture
