@@ -1,11 +1,13 @@
-"""Do listing, parsing, splitting and loading keep up with BreakHis's 7,909 files? Seconds and peak memory, as a JSON record.
+"""Do listing, parsing, splitting and loading keep up with BreakHis's 7,909 files?
 
-The tree is synthetic: official layout, official numbers of images per class and magnification, 24 benign and 58 malignant slides. Two kinds of
-content: ``small`` files of 70 x 46 pixels, which show what the course's code costs; and, where real images are given with ``--real``, links to these
-under 7,909 names, which show what decoding costs at the real file sizes (many of those files are read repeatedly, so the disk is flattered).
+Seconds and peak memory, as a JSON record. The tree is synthetic: official layout, official numbers
+of images per class and magnification, 24 benign and 58 malignant slides. Two kinds of content:
+``small`` files of 70 x 46 pixels, which show what the course's code costs; and, where real images
+are given with ``--real``, links to these under 7,909 names, which show what decoding costs at the
+real file sizes (many of those files are read repeatedly, so the disk is flattered).
 
-Linux only. Each load runs in a fresh process. Its peak is that of the whole process (resident set, pages of the mapped cache included); the
-peak after importing alone is given beside it.
+Linux only. Each load runs in a fresh process. Its peak is that of the whole process (resident set,
+pages of the mapped cache included); the peak after importing alone is given beside it.
 """
 
 from __future__ import annotations
@@ -23,10 +25,15 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT))
 
-from hqnn_utils.data.archive import extract_archive
-from hqnn_utils.data.breakhis_names import SUBTYPES, SlideName, format_name, list_images
-from hqnn_utils.data.splits import assign_folds
-from hqnn_utils.studies.records import write_json_atomically
+from hqnn_utils.data.archive import extract_archive  # noqa: E402  (the path comes first)
+from hqnn_utils.data.breakhis_names import (  # noqa: E402  (same)
+    SUBTYPES,
+    SlideName,
+    format_name,
+    list_images,
+)
+from hqnn_utils.data.splits import assign_folds  # noqa: E402  (same)
+from hqnn_utils.studies.records import write_json_atomically  # noqa: E402  (same)
 
 COUNTS = {
     "B": {40: 625, 100: 644, 200: 623, 400: 588},
@@ -36,7 +43,10 @@ SLIDES = {"B": 24, "M": 58}
 
 
 def names() -> list[SlideName]:
-    """7,909 names as the official archive has them; every third slide carries letters, and two such slides share a patient."""
+    """7,909 names as the official archive has them.
+
+    Every third slide carries letters, and two such slides share a patient.
+    """
     made = []
     for tumour, by_magnification in COUNTS.items():
         kinds = list(SUBTYPES[tumour])
@@ -75,13 +85,16 @@ def make_tree(root: Path, real: list[Path] | None) -> None:
 CHILD = """
 import json, sys, time
 from hqnn_utils.data.breakhis import load_breakhis
-def peak():  # of this process alone: getrusage's peak is inherited from the process that started it
+def peak():  # of this process alone: getrusage's peak is inherited from its parent
     line = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))
     return round(int(line.split()[1]) / 1024)
 imported, began = peak(), time.perf_counter()
-data = load_breakhis(sys.argv[1], size=int(sys.argv[2]), cache=sys.argv[3], workers=int(sys.argv[4]), progress=False)
-found = dict(seconds=time.perf_counter() - began, peak_mb=peak(), imported_mb=imported, images=len(data), patients=len(set(data.patients)))
-if sys.argv[5] == "touch":
+root, size, cache, workers, touch = sys.argv[1:]
+options = dict(size=int(size), cache=cache, workers=int(workers), progress=False)
+data = load_breakhis(root, **options)
+found = dict(seconds=time.perf_counter() - began, peak_mb=peak(), imported_mb=imported)
+found |= dict(images=len(data), patients=len(set(data.patients)))
+if touch == "touch":
     data.images.sum()
     found["peak_after_reading_every_pixel_mb"] = peak()
 print(json.dumps(found))
