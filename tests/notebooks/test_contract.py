@@ -98,9 +98,9 @@ def test_rhythm_and_ending(entry, notebook):
 
 @each
 def test_exercises(entry, notebook):
-    """Two to four; each stub is open, its solution follows at once, both call the same check."""
+    """Two or more; each stub is open, its solution follows at once, both call the same check."""
     stubs = tagged(notebook, "exercise")
-    assert 2 <= len(stubs) <= 4
+    assert len(stubs) >= 2
     assert len(stubs) == len(tagged(notebook, "solution"))
     for index, stub in stubs:
         solution = notebook.cells[index + 1]
@@ -108,7 +108,7 @@ def test_exercises(entry, notebook):
         assert notebook.cells[index - 1].cell_type == "markdown"
         assert "### Exercise" in notebook.cells[index - 1].source
         assert "..." in stub.source
-        calls = [re.findall(r'check\("([\w.]+)"', c.source) for c in (stub, solution)]
+        calls = [re.findall(r'check\(\s*"([\w.]+)"', c.source) for c in (stub, solution)]
         assert calls[0] == calls[1]
         assert len(calls[0]) == 1
         assert calls[0][0].startswith(entry["name"][:2])
