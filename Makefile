@@ -27,10 +27,16 @@ install: $(STAMP)  ## the environment (the other commands call this)
 run: $(STAMP)  ## notebook 00 on the real data if it can be had: result table and an HTML page
 	@$(COURSE) run 00_start_here --profile laptop
 
-test: $(STAMP)  ## lint, unit tests, every notebook: contract, papermill smoke, nbval
+# Processes that share the tests, and threads of each: make test JOBS=1 THREADS=2
+JOBS ?= 2
+THREADS ?= 1
+
+test: $(STAMP)  ## lint, rooms, unit tests, every notebook: contract, papermill smoke, nbval
 	@$(BIN)/ruff check hqnn_utils tests notebooks
-	@$(BIN)/ruff format --check hqnn_utils tests notebooks/*.py notebooks/coursekit
-	@d=$$(mktemp -d) && trap 'rm -rf "$$d"' EXIT && HQNN_PROFILE=smoke HQNN_STATIC=1 HQNN_RESULTS=$$d $(BIN)/python -m pytest tests notebooks --nbval-lax --nbval-cell-timeout=300
+	@$(BIN)/ruff format --check hqnn_utils tests notebooks
+	@d=$$(mktemp -d) && trap 'rm -rf "$$d"' EXIT && \
+	HQNN_PROFILE=smoke HQNN_STATIC=1 HQNN_RESULTS=$$d OMP_NUM_THREADS=$(THREADS) \
+	$(BIN)/python -m pytest tests notebooks -n $(JOBS) --dist loadgroup --nbval-lax --nbval-cell-timeout=300
 
 notebooks: $(STAMP)  ## run every notebook in the laptop profile and store outputs, records and timings (NAMES="00 04")
 	@$(COURSE) execute $(NAMES)
@@ -58,7 +64,7 @@ retarget: $(STAMP)  ## point badges and install cells at your fork: make retarge
 
 lint: $(STAMP)  ## format and lint in place
 	@$(BIN)/ruff check --fix hqnn_utils tests notebooks
-	@$(BIN)/ruff format hqnn_utils tests notebooks/*.py notebooks/coursekit
+	@$(BIN)/ruff format hqnn_utils tests notebooks
 
 clean:  ## remove what was built; the environment stays (rm -rf .venv removes that too)
 	@rm -rf build *.egg-info .ruff_cache .hypothesis notebooks/my_results

@@ -1,6 +1,6 @@
 """Helpers shared by the notebooks on hybrid quantum-classical neural networks for medical images.
 
-The rooms, top to bottom (an import may only point downwards; ``pyproject.toml`` holds the contract):
+The rooms, top to bottom. An import may only point downwards; ``pyproject.toml`` holds the contract.
 
 ``exercises``   self-checks of the exercises, one file a notebook
 ``plots``       figures that two or more notebooks draw
