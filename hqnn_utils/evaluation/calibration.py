@@ -49,8 +49,7 @@ def ece_floor(p, n_bins: int = 10, n_resamples: int = 1000, seed: int = 0) -> np
     exactly the stated probabilities (consistency resampling, Broecker and Smith,
     doi 10.1175/WAF993.1).
     """
-    p = np.asarray(p, float)
-    _, p = check_predictions(np.zeros(len(p), int), p)
+    _, p = check_predictions(np.zeros(np.shape(p)), p)
     labels = np.random.default_rng(seed).random((n_resamples, len(p))) < p
     in_bin = _bin_of(p, n_bins)[:, None] == np.arange(n_bins)
     gap_of_bins = np.abs((labels - p) @ in_bin)

@@ -93,7 +93,7 @@ def rank_auc(y: np.ndarray, p: np.ndarray) -> np.ndarray:
     negatives = y.shape[-1] - positives
     rank_sum = (rankdata(p, axis=-1) * y).sum(axis=-1)
     lowest_rank_sum = positives * (positives + 1) / 2
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore"):
         return (rank_sum - lowest_rank_sum) / (positives * negatives)
 
 
@@ -141,5 +141,5 @@ def intervals(
 def _f1(y: np.ndarray, called: np.ndarray) -> np.ndarray:
     """F1 = 2 tp / (positives + called), along the last axis; NaN where nothing is either."""
     hits = (y * called).sum(axis=-1)
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore"):
         return 2 * hits / (y.sum(axis=-1) + called.sum(axis=-1))

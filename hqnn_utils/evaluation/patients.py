@@ -139,7 +139,7 @@ def _scores_of_drawn(y, p, number, drawn: np.ndarray, threshold: float) -> dict[
 
 def _mean_of(values: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     """Mean of the chosen values of each row; NaN where none is chosen."""
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore"):
         return (values * chosen).sum(axis=1) / chosen.sum(axis=1)
 
 
@@ -162,5 +162,5 @@ def _weighted_auc(y: np.ndarray, p: np.ndarray, weight: np.ndarray) -> np.ndarra
     negatives_below = np.cumsum(negatives, axis=1) - negatives
     wins = (positives * (negatives_below + negatives / 2)).sum(axis=1)
     pairs = positives.sum(axis=1) * negatives.sum(axis=1)
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore"):
         return wins / pairs

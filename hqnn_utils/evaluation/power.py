@@ -35,7 +35,7 @@ def mcnemar_power(n: int, gain: float, discordant: float, alpha: float = 0.05) -
     images = np.arange(n + 1)  # how many are discordant
     # The smallest number of wins whose lower tail reaches alpha / 2, and the largest that rejects.
     reached = binom.ppf(alpha / 2, images, 0.5)
-    rejects = reached - (2 * binom.cdf(reached, images, 0.5) > alpha)
+    rejects = reached - (binom.cdf(reached, images, 0.5) > alpha / 2)
     share_of_a = (1 + gain / discordant) / 2
     few_wins = binom.cdf(rejects, images, share_of_a)
     many_wins = binom.sf(images - rejects - 1, images, share_of_a)

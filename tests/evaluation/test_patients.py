@@ -63,9 +63,10 @@ def test_by_hand():
 
 
 def test_a_probability_at_the_threshold_is_malignant():
-    found = patient_scores([1, 1, 0], [0.5, 0.5, 0.5], ["a", "a", "b"])
-    assert found["image_accuracy"] == pytest.approx(2 / 3)
-    assert found["patient_accuracy"] == 0.5
+    found = patient_scores([1, 1, 0], [0.5, 0.5, 0.4], ["a", "a", "b"])
+    assert found["image_accuracy"] == found["patient_accuracy"] == 1
+    turned = patient_scores([0, 0, 1], [0.5, 0.5, 0.4], ["a", "a", "b"])
+    assert turned["image_accuracy"] == turned["patient_accuracy"] == 0
     above = patient_scores([1, 1, 0], [0.5, 0.5, 0.5], ["a", "a", "b"], threshold=0.51)
     assert above["image_accuracy"] == pytest.approx(1 / 3)
     assert above["recognition_rate"] == 0.5

@@ -24,6 +24,16 @@ def test_power_by_the_long_sum(n, gain, discordant, alpha):
     assert power.mcnemar_power(n, gain, discordant, alpha) == pytest.approx(total, abs=1e-12)
 
 
+@pytest.mark.parametrize("alpha", [0.01, 0.05, 2 / 64, 0.3])
+def test_power_where_all_images_are_discordant(alpha):
+    """Then it is the power of the binomial test; 2 / 64 is just reached with six images."""
+    for n in (5, 6, 7, 20, 33):
+        wins = np.arange(n + 1)
+        p = np.minimum(1, 2 * stats.binom.cdf(np.minimum(wins, n - wins), n, 0.5))
+        wanted = stats.binom.pmf(wins, n, 0.8)[p <= alpha].sum()
+        assert power.mcnemar_power(n, 0.6, 1.0, alpha) == pytest.approx(wanted, abs=1e-12)
+
+
 @pytest.mark.parametrize(("n", "gain", "discordant"), [(156, 0.026, 0.12), (40, 0.1, 0.3)])
 def test_power_agrees_with_simulation(n, gain, discordant):
     shares = [(discordant + gain) / 2, (discordant - gain) / 2, 1 - discordant]
@@ -88,6 +98,23 @@ def test_images_needed_defaults_and_small_numbers():
     assert power.images_needed(1, 1, alpha=0.6) == 2
     assert power.images_needed(1, 1, alpha=0.999999) == 2
     assert power.images_needed(0.3, 0.3) == 25
+
+
+@pytest.mark.parametrize(
+    ("gain", "discordant"), [(0.1, 0.12), (0.1, 0.2), (0.15, 0.3), (0.2, 0.5), (0.12, 0.45)]
+)
+def test_images_needed_halves_an_interval(gain, discordant):
+    """The steps matter where the power has a tooth: they decide at which edge one ends."""
+    low, high = 0, 64
+    while power.mcnemar_power(high, gain, discordant) < 0.8:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        if power.mcnemar_power(middle, gain, discordant) >= 0.8:
+            high = middle
+        else:
+            low = middle
+    assert power.images_needed(gain, discordant) == high
 
 
 def test_images_needed_says_when_it_gives_up():

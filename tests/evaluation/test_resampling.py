@@ -16,6 +16,15 @@ def test_each_resample_holds_as_many_images_of_each_class():
     assert any(len(set(row)) < 7 for row in drawn), "with replacement"
 
 
+def test_benign_images_are_drawn_first():
+    """The order of the draws belongs to a seed: stored intervals were made with it."""
+    rng = np.random.default_rng(3)
+    benign = rng.choice([0, 2, 3, 5, 6], (4, 5))
+    malignant = rng.choice([1, 4], (4, 2))
+    found = stratified_resamples(Y, 4, seed=3)
+    assert np.array_equal(found, np.hstack([benign, malignant]))
+
+
 def test_resamples_follow_the_seed():
     assert np.array_equal(stratified_resamples(Y, 5, seed=1), stratified_resamples(Y, 5, seed=1))
     assert not np.array_equal(
