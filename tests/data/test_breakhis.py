@@ -1,5 +1,6 @@
 """BreakHis as data: pixels, cache, failures, splits. The trees are synthetic."""
 
+import functools
 import warnings
 from pathlib import Path
 
@@ -223,16 +224,24 @@ def test_arguments(tree, tmp_path, options, message):
 
 
 def test_auto_falls_back_to_the_phantom_and_says_so(tmp_path, monkeypatch):
+    few = functools.partial(bh.histology_phantom, patients=(5, 5), per_patient=2)
+    monkeypatch.setattr(bh, "histology_phantom", few)
     monkeypatch.setenv("HQNN_DATA", str(tmp_path))
-    with pytest.warns(UserWarning, match="USING THE PHANTOM"):
+    with pytest.warns(UserWarning, match="USING THE PHANTOM") as caught:
         data = bh.load_breakhis(size=16)
+    assert caught[0].filename == __file__, "the warning points at the caller"
+    assert f"no {tmp_path / 'breakhis'}: get the archive from" in str(caught[0].message)
     assert data.is_phantom
     assert data.banner == "PHANTOM (synthetic images): "
+
+
+def test_only_auto_falls_back(tmp_path, monkeypatch):
+    monkeypatch.setenv("HQNN_DATA", str(tmp_path))
+    with pytest.raises(DataError, match=r"no folder .*breakhis"):
+        bh.load_breakhis("medmnist")
     (tmp_path / "breakhis").mkdir()
     with pytest.raises(DataError, match="no images"):
-        bh.load_breakhis(
-            size=16
-        )  # a folder that is there but empty is an error, never a reason to fall back
+        bh.load_breakhis("auto")  # there but empty: an error, no reason to fall back
     with pytest.raises(DataError, match="no folder"):
         bh.load_breakhis(tmp_path / "elsewhere")
 
