@@ -8,17 +8,17 @@
 ``breakhis_names``   BreakHis's file names and folders
 ``breakhis_pixels``  its images, decoded and kept
 ``archive``          its archive, unpacked safely
-``tables``           tables of features
+``feature_tables``   tables of features
 ``splits``           every way to split, right ones and wrong ones
 ``phantoms``         synthetic images, where real ones cannot be had and for ground truth
 """
 
 from hqnn_utils.data.breakhis import HistologyData, load_breakhis, phantom_patients
 from hqnn_utils.data.datasets import CLASS_NAMES, SPLITS, Dataset, FeatureTable, ImageData
+from hqnn_utils.data.feature_tables import load_wisconsin, make_table
 from hqnn_utils.data.medmnist_files import SIZES
 from hqnn_utils.data.medmnist_sets import load_breastmnist, load_medmnist
 from hqnn_utils.data.registry import DATASETS, load_dataset
-from hqnn_utils.data.tables import load_wisconsin, make_table
 
 __all__ = [
     "CLASS_NAMES",

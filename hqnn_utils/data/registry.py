@@ -7,8 +7,8 @@ import os
 
 from hqnn_utils.data.breakhis import load_breakhis
 from hqnn_utils.data.datasets import Dataset, FeatureTable
+from hqnn_utils.data.feature_tables import load_wisconsin
 from hqnn_utils.data.medmnist_sets import load_breastmnist, load_medmnist, load_pneumoniamnist
-from hqnn_utils.data.tables import load_wisconsin
 from hqnn_utils.runtime import choose
 
 USUAL_SIZE = 28  # pixels, what a setting says where nothing was chosen
