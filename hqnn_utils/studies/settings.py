@@ -149,9 +149,11 @@ def _as_list(value) -> list:
     return list(value) if isinstance(value, (list, tuple, range)) else [value]
 
 
-# What follows backbone, size and head in a name where it differs from the default. The order is
-# that of the first records: their names must stay.
-_IN_A_NAME = (
+ALWAYS_NAMED = ("backbone", "size", "head", "seed")
+NEVER_NAMED = ("source",)
+# What else a name holds where it differs from the default, in the order of the first records, whose
+# names must stay. What came later follows in the order of the fields.
+_FIRST_ORDER = (
     "protocol",
     "labels",
     "weights",
@@ -168,9 +170,8 @@ _IN_A_NAME = (
     "warmup",
     "max_train",
     "test_flips",
-    "dataset",
-    "data_options",
 )
+_LATER = [k for k in DEFAULTS if k not in (*ALWAYS_NAMED, *NEVER_NAMED, *_FIRST_ORDER)]
 
 
 def _made_name(setting: Setting) -> str:
@@ -178,7 +179,7 @@ def _made_name(setting: Setting) -> str:
     parts = [setting.backbone, f"{setting.size}px", setting.head]
     parts += [
         _name_of_value(key, getattr(setting, key))
-        for key in _IN_A_NAME
+        for key in (*_FIRST_ORDER, *_LATER)
         if getattr(setting, key) != DEFAULTS[key]
     ]
     text = "-".join([*parts, f"s{setting.seed}"])
