@@ -96,6 +96,13 @@ def test_copies_are_changed_as_described(data):
         assert not np.array_equal(made.images[len(data) + k], data.images[original])
 
 
+def test_class_names_are_kept_and_black_stays_black():
+    data = noise_images(images=np.zeros((90, 12, 12), np.uint8), class_names=("no", "yes"))
+    made = augmented(data, 100)
+    assert made.class_names == ("no", "yes")
+    assert not made.images.any()
+
+
 def test_bad_arguments():
     for n in (89, 90):
         with pytest.raises(
