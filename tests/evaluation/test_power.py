@@ -27,11 +27,11 @@ def test_power_by_the_long_sum(n, gain, discordant, alpha):
 @pytest.mark.parametrize("alpha", [0.01, 0.05, 2 / 64, 0.3])
 def test_power_where_all_images_are_discordant(alpha):
     """Then it is the power of the binomial test; 2 / 64 is just reached with six images."""
-    for n in (5, 6, 7, 20, 33):
+    for n in (5, 6, 7, 20, 33, 1000):
         wins = np.arange(n + 1)
         p = np.minimum(1, 2 * stats.binom.cdf(np.minimum(wins, n - wins), n, 0.5))
-        wanted = stats.binom.pmf(wins, n, 0.8)[p <= alpha].sum()
-        assert power.mcnemar_power(n, 0.6, 1.0, alpha) == pytest.approx(wanted, abs=1e-12)
+        wanted = stats.binom.pmf(wins, n, 0.52)[p <= alpha].sum()
+        assert power.mcnemar_power(n, 0.04, 1.0, alpha) == pytest.approx(wanted, abs=1e-12)
 
 
 @pytest.mark.parametrize(("n", "gain", "discordant"), [(156, 0.026, 0.12), (40, 0.1, 0.3)])
