@@ -432,12 +432,14 @@ def test_warm_up_needs_a_head():
 
 def test_the_error_of_a_lost_run_names_the_epoch_that_is_kept():
     model = nn.Sequential(TurnsNaN(3), *net())
+    start = copy.deepcopy(model)
     with pytest.raises(
         TrainingError,
         match=r"^loss became nan in epoch 1, step 3: lower lr, or look for extreme inputs. "
         r"The model holds the weights of epoch 0 \(0 = as given\).$",
     ):
         fit(model, toy(), toy(30, 1), **OPTIONS)
+    assert same(model, start), "its start weights are put back"
 
 
 def test_interrupt_names_the_epoch_and_the_file(tmp_path, capsys, monkeypatch):
