@@ -36,7 +36,7 @@ test: $(STAMP)  ## lint, rooms, unit tests, every notebook: contract, papermill 
 	@$(BIN)/ruff format --check hqnn_utils tests notebooks
 	@d=$$(mktemp -d) && trap 'rm -rf "$$d"' EXIT && \
 	HQNN_PROFILE=smoke HQNN_STATIC=1 HQNN_RESULTS=$$d OMP_NUM_THREADS=$(THREADS) \
-	$(BIN)/python -m pytest tests notebooks -n $(JOBS) --dist loadgroup --nbval-lax --nbval-cell-timeout=300
+	$(BIN)/python -m pytest tests notebooks -n $(JOBS) --nbval-lax --nbval-cell-timeout=300
 
 notebooks: $(STAMP)  ## run every notebook in the laptop profile and store outputs, records and timings (NAMES="00 04")
 	@$(COURSE) execute $(NAMES)
