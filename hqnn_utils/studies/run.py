@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from dataclasses import dataclass, replace
@@ -26,13 +27,14 @@ def load_data(setting: Setting) -> Dataset:
 
     A file name without a folder that is not here is looked for in the data folder.
     """
-    options = tuple(sorted(setting.data_options.items()))
+    options = json.dumps(setting.data_options, sort_keys=True)
     return _load(setting.dataset, _locate(setting.source), setting.size, options)
 
 
 @lru_cache(maxsize=4)
-def _load(dataset: str, source: str, size: int, options: tuple):
-    return load_dataset(dataset, source=source, size=size, **dict(options))
+def _load(dataset: str, source: str, size: int, options: str) -> Dataset:
+    """Options come as JSON: what is kept is found by its arguments, and a list has no hash."""
+    return load_dataset(dataset, source=source, size=size, **json.loads(options))
 
 
 def _locate(source: str) -> str:
