@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import subprocess
 import sys
+import tomllib
 from importlib import metadata
 from pathlib import Path
 
@@ -28,8 +29,16 @@ def version_of(package: str) -> str | None:
 
 def own_requirements() -> list[str]:
     """What the package itself asks for, without its optional extras, as pip writes it."""
-    wanted = [Requirement(line) for line in metadata.requires("hqnn_utils") or []]
+    wanted = [Requirement(line) for line in _own_metadata()]
     return [str(r) for r in wanted if r.marker is None or r.marker.evaluate({"extra": ""})]
+
+
+def _own_metadata() -> list[str]:
+    try:
+        return metadata.requires("hqnn_utils") or []
+    except metadata.PackageNotFoundError:  # a checkout on Python's path that was never installed
+        project = Path(__file__).resolve().parents[2] / "pyproject.toml"
+        return tomllib.loads(project.read_text(encoding="utf-8"))["project"]["dependencies"]
 
 
 def check_environment(required: list[str] | None = None) -> list[dict[str, str]]:

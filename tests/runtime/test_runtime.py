@@ -68,6 +68,17 @@ def test_the_package_asks_for_what_pyproject_says():
     assert not asked & {"dask", "pytest", "jupyter"}, "extras are not asked for"
 
 
+def test_a_checkout_that_was_never_installed_asks_for_the_same(monkeypatch):
+    def missing(name):
+        raise environment.metadata.PackageNotFoundError(name)
+
+    installed = environment.own_requirements()
+    monkeypatch.setattr(environment.metadata, "requires", missing)
+    found = {Requirement(r).name for r in environment.own_requirements()}
+    assert found >= {Requirement(r).name for r in installed}
+    assert {"torch", "pennylane", "medmnist"} <= found
+
+
 def test_this_environment_is_ok():
     assert all(r["status"].startswith("OK") for r in runtime.check_environment())
 
