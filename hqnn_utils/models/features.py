@@ -86,7 +86,7 @@ def extract_features(
     if kept is not None:
         return kept
     features = _compute(backbone, data, size, transform, batch_size, progress)
-    _keep(path, features)
+    _write(path, features)
     return features
 
 
@@ -132,7 +132,7 @@ def _read(path: Path, shape: tuple[int, int]) -> np.ndarray | None:
     return kept if kept.shape == shape else None
 
 
-def _keep(path: Path, features: np.ndarray) -> None:
+def _write(path: Path, features: np.ndarray) -> None:
     """Write under another name, then rename: a reader never finds half a file."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

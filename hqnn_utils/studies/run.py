@@ -73,26 +73,28 @@ class _Prepared:
 
 def _prepare(setting: Setting, data: Dataset) -> _Prepared:
     """Model and inputs. A frozen backbone runs once (its features are cached), the head is left."""
-    x = data.tensors()[0]
-    if x.ndim == 2:
+    first = data.take([0]).tensors()[0]  # one example tells the width; all cost memory
+    if first.ndim == 2:
         _check_table(setting)
     model = build_model(
         setting.backbone,
         setting.head,
-        in_channels=x.shape[1],  # of a table of features: their number
+        in_channels=first.shape[1],  # of a table of features: their number
         spec=setting.circuit,
         engine=setting.engine,
         weights=setting.weights,
         fine_tune=setting.fine_tune,
         seed=setting.seed,
     )
-    if setting.fine_tune != "frozen":
-        return _Prepared(data, model, x, x.flip(-1) if setting.test_flips else None)
-    x = torch.from_numpy(extract_features(model.backbone, data))
     mirrored = None
-    if (
-        setting.test_flips
-    ):  # features of the mirrored images: a feature vector has no left and right
+    if setting.fine_tune != "frozen":
+        x = data.tensors()[0]
+        if setting.test_flips:
+            mirrored = x.flip(-1)
+        return _Prepared(data, model, x, mirrored)
+    x = torch.from_numpy(extract_features(model.backbone, data))
+    if setting.test_flips:
+        # Features of the mirrored images: a feature vector has no left and right.
         mirrored = torch.from_numpy(extract_features(model.backbone, data, transform="mirror"))
     return _Prepared(data, model.head, x, mirrored)
 

@@ -27,7 +27,7 @@ class Setting(TrainConfig):
     """Everything that was chosen for one run: data, split, model, and how it is trained.
 
     A field added here needs a default that means "as before": stored records lack it, and
-    ``from_stored`` gives them that default, so that they stay valid.
+    ``with_defaults`` gives them that default, so that they stay valid.
 
     Attributes
     ----------

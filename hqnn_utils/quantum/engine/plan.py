@@ -8,9 +8,8 @@ from functools import lru_cache
 
 from hqnn_utils.quantum.spec import CircuitSpec
 
-GateName = (
-    int | str
-)  # the number of a layer of trainable rotations, or the name of an upload's gate
+# The number of a layer of trainable rotations, or the name of an upload's gate.
+GateName = int | str
 
 
 @dataclass(frozen=True)

@@ -116,10 +116,8 @@ def entangler(n: int, gate: str, pairs: tuple, device: torch.device) -> Reorder 
     if gate == "CZ":
         values = [1 - 2 * bit(basis_states, a) * bit(basis_states, b) for a, b in pairs]
         return Signs(torch.from_numpy(np.prod(values, axis=0)).to(device))
-    source = basis_states
-    for control, target in reversed(
-        pairs
-    ):  # where an amplitude came from: undo the last gate first
+    source = basis_states  # where an amplitude came from: undo the last gate first
+    for control, target in reversed(pairs):
         source = source ^ (bit(source, control) << (n - 1 - target))
     target = np.argsort(source)
     return Reorder(torch.from_numpy(source).to(device), torch.from_numpy(target).to(device))
