@@ -18,7 +18,7 @@ from hqnn_utils.data.datasets import CLASS_NAMES, SPLITS, Dataset, FeatureTable,
 from hqnn_utils.data.feature_tables import load_wisconsin, make_table
 from hqnn_utils.data.medmnist_files import SIZES
 from hqnn_utils.data.medmnist_sets import load_breastmnist, load_medmnist
-from hqnn_utils.data.registry import DATASETS, load_dataset
+from hqnn_utils.data.registry import DATASETS, check_dataset, load_dataset
 
 __all__ = [
     "CLASS_NAMES",
@@ -29,6 +29,7 @@ __all__ = [
     "FeatureTable",
     "HistologyData",
     "ImageData",
+    "check_dataset",
     "load_breakhis",
     "load_breastmnist",
     "load_dataset",

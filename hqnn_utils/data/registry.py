@@ -62,9 +62,15 @@ def load_dataset(
     ValueError : an unknown dataset or option, or a source or size where none is meant.
     DataError : as the loader raises it.
     """
+    check_dataset(name, **options)
+    given = {"source": source, "size": size}
+    chosen = {key: value for key, value in given.items() if value is not None}
+    return DATASETS[name](**chosen, **options)
+
+
+def check_dataset(name: str, **options) -> None:
+    """ValueError for an unknown dataset or option; the message names the known ones."""
     loader = DATASETS[choose("dataset", name, DATASETS)]
     known = [key for key in inspect.signature(loader).parameters if key not in ("source", "size")]
     for option in options:
         choose(f"option of dataset {name!r}", option, known)
-    given = {"source": source, "size": size}
-    return loader(**{key: value for key, value in given.items() if value is not None}, **options)

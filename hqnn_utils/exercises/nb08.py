@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from hqnn_utils.exercises import Verdict, number
 
 
@@ -57,13 +55,15 @@ def _control(answer, *, hybrid) -> Verdict:
 
 
 def _paired(answer, *, a, b) -> Verdict:
+    from hqnn_utils.evaluation.comparison import paired_seeds
+
     try:
         difference, ahead = answer
         difference, ahead = float(difference), int(ahead)
     except (TypeError, ValueError):
         return Verdict(False, "expected a tuple of two numbers: mean difference, seeds ahead")
-    gaps = np.asarray(a, float) - np.asarray(b, float)
-    truth, wins = gaps.mean(), int((gaps > 0).sum())
+    found = paired_seeds(a, b)
+    truth, wins = found["difference"], found["ahead"]
     if abs(difference + truth) < 1e-6 < abs(difference - truth):
         return Verdict(
             False,
@@ -80,7 +80,7 @@ def _paired(answer, *, a, b) -> Verdict:
             "the mean is right; count again in how many seeds a is larger than b, "
             f"{ahead} is not it",
         )
-    return Verdict(True, f"{truth:+.4f} on average, ahead in {wins} of {len(gaps)} seeds")
+    return Verdict(True, f"{truth:+.4f} on average, ahead in {wins} of {found['n']} seeds")
 
 
 CHECKS = {"08.fraction": _fraction, "08.control": _control, "08.paired": _paired}

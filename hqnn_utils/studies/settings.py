@@ -6,7 +6,7 @@ import itertools
 from dataclasses import Field, asdict, dataclass, field, fields
 from pathlib import Path
 
-from hqnn_utils.data import DATASETS
+from hqnn_utils.data import check_dataset
 from hqnn_utils.data.splits import check_protocol
 from hqnn_utils.models import BACKBONES, HEADS
 from hqnn_utils.quantum import CircuitSpec
@@ -20,6 +20,10 @@ class StudyError(ValueError):
 
     Nothing has been trained when it is raised.
     """
+
+
+# Arguments of loaders that say where and how to work: they have no place in a record.
+OF_THIS_MACHINE = ("root", "cache", "workers", "progress")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +73,10 @@ class Setting(TrainConfig):
 
     def __post_init__(self):
         super().__post_init__()
-        choose("dataset", self.dataset, DATASETS)
+        check_dataset(self.dataset, **self.data_options)
+        for option in self.data_options:
+            if option in OF_THIS_MACHINE:
+                raise ValueError(f"data_options hold what decides the data, not {option!r}")
         choose("labels", self.labels, ("true", "shuffled"))
         CircuitSpec(**self.spec)
         check_protocol(**self.protocol)

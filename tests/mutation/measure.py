@@ -15,6 +15,7 @@ import argparse
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -56,6 +57,7 @@ ROOMS = {
 
 def copy_tree(target: Path) -> None:
     """The working tree as it is, without what git ignores and without stored pages."""
+    shutil.rmtree(target, ignore_errors=True)
     listing = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -114,7 +116,7 @@ def measure(name: str, room: Room) -> dict:
     survivors = sorted(m for m, what in outcome.items() if what in ("survived", "no tests"))
     unclear = sum(what == "not checked" for what in outcome.values())
     if unclear:
-        raise SystemExit(f"{unclear} mutants of {name} were not tried: run the same command again")
+        raise SystemExit(f"{unclear} mutants of {name} were not tried: look into {folder}")
     return {
         "date": date.today().isoformat(),
         "mutants": len(outcome),

@@ -140,6 +140,14 @@ def test_parts_of_a_setting():
         ),
         (dict(head="dressed", backbone="vgg"), "unknown backbone 'vgg'; known: small_cnn"),
         (dict(dataset="kittens"), "unknown dataset 'kittens'; known: breastmnist"),
+        (
+            dict(data_options=dict(magnification=40)),
+            "unknown option of dataset 'breastmnist' 'magnification'; known: ",
+        ),
+        (
+            dict(dataset="breakhis", data_options=dict(cache="/somewhere")),
+            "data_options hold what decides the data, not 'cache'",
+        ),
         (dict(epochs=0), "need epochs >= 1"),
         (dict(balance="x"), "unknown balance 'x'"),
         (
