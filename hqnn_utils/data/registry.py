@@ -6,36 +6,22 @@ import inspect
 import os
 
 from hqnn_utils.data.breakhis import load_breakhis
-from hqnn_utils.data.datasets import Dataset, FeatureTable
+from hqnn_utils.data.datasets import Dataset
 from hqnn_utils.data.feature_tables import load_wisconsin
 from hqnn_utils.data.medmnist_sets import load_breastmnist, load_medmnist, load_pneumoniamnist
 from hqnn_utils.runtime import choose
 
-USUAL_SIZE = 28  # pixels, what a setting says where nothing was chosen
+# What is said where nothing was chosen, by a setting too: no error where it means nothing.
+USUAL = {"source": (None, "auto", "medmnist"), "size": (None, 28)}
 
 
-def wisconsin(size: int = USUAL_SIZE, source: str = "auto", seed: int = 0) -> FeatureTable:
-    """The Wisconsin table. It comes with scikit-learn and has neither a source nor a size."""
-    if source not in ("auto", "medmnist"):
-        raise ValueError(
-            f"wisconsin is part of scikit-learn and has no other source, got source={source!r}: "
-            "leave it out"
-        )
-    if size != USUAL_SIZE:
-        raise ValueError(
-            f"wisconsin is a table of features and has no size in pixels, got size={size}: "
-            "leave it out"
-        )
-    return load_wisconsin(seed)
-
-
-# Name -> loader(size=, source=, **options).
+# Name -> loader. One that takes neither size nor source (a table) needs neither.
 DATASETS = {
     "breastmnist": load_breastmnist,
     "pneumoniamnist": load_pneumoniamnist,
     "medmnist": load_medmnist,  # any other set, by its options flag and positive
     "breakhis": load_breakhis,
-    "wisconsin": wisconsin,
+    "wisconsin": load_wisconsin,
 }
 
 
@@ -63,9 +49,13 @@ def load_dataset(
     DataError : as the loader raises it.
     """
     check_dataset(name, **options)
-    given = {"source": source, "size": size}
-    chosen = {key: value for key, value in given.items() if value is not None}
-    return DATASETS[name](**chosen, **options)
+    takes = inspect.signature(DATASETS[name]).parameters
+    for key, value in {"source": source, "size": size}.items():
+        if key in takes and value is not None:
+            options[key] = value
+        elif key not in takes and value not in USUAL[key]:
+            raise ValueError(f"dataset {name!r} has no {key}, got {key}={value!r}: leave it out")
+    return DATASETS[name](**options)
 
 
 def check_dataset(name: str, **options) -> None:

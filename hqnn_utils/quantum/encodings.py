@@ -21,7 +21,7 @@ class Encoding:
     periodic : whether an output has the period 2 pi in each feature (at ``scaling=1``).
     """
 
-    periodic = True
+    periodic = False
 
     def n_inputs(self, n_qubits: int) -> int:
         """Features per example."""
@@ -48,6 +48,8 @@ class Encoding:
 class AngleEncoding(Encoding):
     """Each feature is the angle of one rotation about ``spec.axis``."""
 
+    periodic = True
+
     def label(self, spec: CircuitSpec) -> str:
         """With the axis."""
         return spec.encoding + spec.axis
@@ -61,8 +63,6 @@ class AngleEncoding(Encoding):
 
 class AmplitudeEncoding(Encoding):
     """2**n features, normalised, are the amplitudes of the state."""
-
-    periodic = False
 
     def n_inputs(self, n_qubits: int) -> int:
         """One for each basis state."""
@@ -91,6 +91,8 @@ class AmplitudeEncoding(Encoding):
 
 class IQPEncoding(Encoding):
     """Hadamards, RZ(x_i) and ZZ(x_i x_j) for all pairs (Havlicek et al., arXiv 1804.11326)."""
+
+    periodic = True
 
     def queue(self, spec: CircuitSpec, inputs) -> None:
         """``qp.IQPEmbedding``."""

@@ -187,9 +187,10 @@ def _check_same_settings(setting: Setting, kept: Record) -> None:
 
 
 def _check_same_data(kept: Record, data) -> None:
-    there = kept.data["digest"]
-    if there != data.digest:
+    there, now = (kept.data["name"], kept.data["digest"]), (data.name, data.digest)
+    if there != now:  # the name says how the data were split, the digest what they are
         raise StudyError(
-            f"record {kept.name!r} was made with other data ({kept.data['name']}, digest "
-            f"{there[:12]}...; now {data.digest[:12]}...): choose another folder, or delete it"
+            f"record {kept.name!r} was made with other data ({there[0]}, digest "
+            f"{there[1][:12]}...; now {now[0]}, {now[1][:12]}...): "
+            "choose another folder, or delete it"
         )

@@ -54,7 +54,7 @@ def load_checkpoint(path: Path, belongs_to: dict, device: str) -> dict:
     """
     try:
         content = torch.load(path, map_location=device, weights_only=True)
-        kept = content["settings"]
+        kept = {**asdict(TrainConfig()), **content["settings"]}  # options may be younger
         differing = {k: (kept.get(k), v) for k, v in belongs_to.items() if kept.get(k) != v}
     except Exception as error:  # a damaged file fails in many ways; all have one remedy
         first = (str(error).splitlines() or [type(error).__name__])[0]

@@ -18,6 +18,9 @@ class TrainingError(RuntimeError):
 class TrainConfig:
     """How a model is trained.
 
+    An option added here needs a default that means "as before", so that stored records and
+    checkpoints stay valid; what can be wrong with its value is checked in ``__post_init__``.
+
     Attributes
     ----------
     epochs : upper bound; early stopping may end sooner.

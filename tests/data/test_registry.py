@@ -76,12 +76,11 @@ def test_wisconsin_takes_a_seed():
     [
         (
             {"source": "phantom"},
-            "wisconsin is part of scikit-learn and has no other source, got source='phantom': "
-            "leave it out",
+            "dataset 'wisconsin' has no source, got source='phantom': leave it out",
         ),
         (
             {"size": 64},
-            "wisconsin is a table of features and has no size in pixels, got size=64: leave it out",
+            "dataset 'wisconsin' has no size, got size=64: leave it out",
         ),
         ({"fold": 1}, "unknown option of dataset 'wisconsin' 'fold'; known: seed"),
     ],

@@ -7,6 +7,7 @@ import pytest
 import torch
 from study_toys import QUICK, TABLE, phantom, prints
 
+from hqnn_utils.data.splits import apply_protocol
 from hqnn_utils.studies import (
     Record,
     StudyError,
@@ -191,9 +192,16 @@ def test_a_record_of_other_data_is_refused(tmp_path):
     with pytest.raises(
         StudyError,
         match=r"^record 'one' was made with other data \(phantom-seed0, digest .{12}\.\.\.; "
-        r"now .{12}\.\.\.\): choose another folder, or delete it$",
+        r"now phantom-seed1, .{12}\.\.\.\): choose another folder, or delete it$",
     ):
         run_study([dict(QUICK, name="one")], tmp_path, data=phantom(1), progress=False)
+
+
+def test_a_record_of_the_same_data_in_another_split_is_refused(tmp_path):
+    kept_record(tmp_path)
+    other = apply_protocol(phantom(), "random", seed=1)
+    with pytest.raises(StudyError, match=r"made with other data .*now phantom-seed0-random-s1"):
+        run_study([dict(QUICK, name="one")], tmp_path, data=other, progress=False)
 
 
 def test_an_old_record_lacks_new_keys_and_is_still_the_same_run(tmp_path):

@@ -117,22 +117,3 @@ def test_every_case_is_another_training():
         result = fit(net(), toy(), toy(30, 1), **{**OPTIONS, "epochs": 2, **changes})
         losses.add(tuple(round(h["loss"], 5) for h in result.history))
     assert len(losses) == 7
-
-
-def test_defaults_are_the_recipe_of_the_records():
-    """What the stored records were made with: another default would change every study."""
-    from dataclasses import asdict
-
-    from hqnn_utils.training import TrainConfig
-
-    assert asdict(TrainConfig()) == dict(
-        epochs=40,
-        lr=2e-3,
-        batch_size=32,
-        weight_decay=1e-4,
-        patience=15,
-        balance=None,
-        augment="flip",
-        warmup=0,
-        seed=0,
-    )

@@ -47,7 +47,7 @@ def test_other_settings_are_listed_and_digests_only_named(tmp_path):
     with pytest.raises(
         TrainingError,
         match=r"^checkpoint .*run.pt belongs to other settings "
-        r"\(lr: 0.1 there, 0.2 now; data; warmup: None there, 3 now; model\): "
+        r"\(lr: 0.1 there, 0.2 now; data; warmup: 0 there, 3 now; model\): "
         r"use another file, or delete it to start anew$",
     ):
         load_checkpoint(path, {"lr": 0.2, "data": "b", "warmup": 3, "model": "c"}, "cpu")

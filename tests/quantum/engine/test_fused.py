@@ -19,9 +19,9 @@ from hqnn_utils.quantum import (
     init_weights,
     state,
 )
-from hqnn_utils.quantum.encodings import ENCODINGS
 from hqnn_utils.quantum.engine.cosines import is_mean_of_cosines
 from hqnn_utils.quantum.engine.fused import DOUBLE_UP_TO
+from hqnn_utils.quantum.engine.uploads import UPLOADS
 from hqnn_utils.quantum.spec import ENTANGLERS, ROTATIONS
 
 
@@ -29,7 +29,7 @@ from hqnn_utils.quantum.spec import ENTANGLERS, ROTATIONS
 def specs(draw, max_qubits=8):
     """Any valid CircuitSpec; half of them from the family that is computed as a mean of cosines."""
     n = draw(st.integers(1, max_qubits))
-    encoding = draw(st.sampled_from(("angle", *ENCODINGS)))
+    encoding = draw(st.sampled_from(("angle", *UPLOADS)))
     study = draw(st.booleans())
     return CircuitSpec(
         n_qubits=n,
