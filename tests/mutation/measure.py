@@ -39,7 +39,23 @@ ROOMS = {
     "training": Room(("hqnn_utils/training/*",), ("tests/training",)),
     "evaluation": Room(("hqnn_utils/evaluation/*",), ("tests/evaluation",)),
     "splits": Room(("hqnn_utils/data/splits/*",), ("tests/data/splits",)),
-    "studies": Room(("hqnn_utils/studies/*",), ("tests/studies",)),
+    "studies": Room(  # without the comparison of all stored records, which takes long
+        ("hqnn_utils/studies/*",),
+        tuple(
+            f"tests/studies/test_{name}.py"
+            for name in (
+                "records",
+                "families",
+                "settings",
+                "run",
+                "study",
+                "workers",
+                "tables",
+                "verdicts",
+                "plans",
+            )
+        ),
+    ),
     "heads": Room(
         (
             "hqnn_utils/models/heads.py",

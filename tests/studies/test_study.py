@@ -230,6 +230,8 @@ def test_data_of_a_notebook_give_source_and_size(tmp_path):
     assert done.records[0].data["digest"] == phantom(1).digest
 
 
+# Marked slow because torch's second thread would hang the forked processes of mutation testing.
+@pytest.mark.slow
 def test_threads_are_set_for_a_run_and_put_back(tmp_path, monkeypatch):
     before, seen = torch.get_num_threads(), []
     original = run_module.fit
