@@ -124,3 +124,21 @@ def test_the_command_line_passes_its_options_on(tmp_path, monkeypatch):
     main(["heads_28px", "--folder", "x", "--checkpoints"])
     assert str(seen[1][1]) == "x"
     assert seen[1][2] == dict(family="heads_28px", workers=1, threads=None, checkpoints=True)
+
+
+def test_the_help_names_the_plans_and_every_option(capsys):
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    for words in (
+        "usage: python -m hqnn_utils.studies",
+        "carries out one of the course's plans, or yours.",
+        "one of ablations_28px, baselines,",
+        "or a JSON file with a table of your own",
+        "--folder FOLDER default: my_results, or the measured records with --store",
+        "--store write into the records that the course ships",
+        "--workers WORKERS processes (default 1)",
+        "--threads THREADS threads of torch within a run",
+        "--checkpoints let a run that was cut short go on",
+    ):
+        assert words in shown, words

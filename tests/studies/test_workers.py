@@ -176,3 +176,46 @@ def test_one_worker_runs_here(monkeypatch):
     monkeypatch.setattr(workers, "run_job", lambda j: record(f"{j.setting.name}-{os.getpid()}"))
     found = list(workers._batch([job("a"), job("b")], 1, None))
     assert [r.name for r in found] == [f"a-{os.getpid()}", f"b-{os.getpid()}"]
+
+
+@pytest.mark.parametrize(
+    ("backend", "config", "options"),
+    [
+        (
+            None,
+            dict(backend="loky", n_jobs=3),
+            dict(return_as="generator_unordered", pre_dispatch="2*n_jobs", batch_size=1),
+        ),
+        (
+            "dask",
+            dict(backend="dask"),
+            dict(return_as="generator_unordered", pre_dispatch="all", batch_size=1),
+        ),
+    ],
+)
+def test_how_a_batch_is_handed_to_joblib(monkeypatch, backend, config, options):
+    """One run a task, results as they come; on a cluster all runs are handed over at once."""
+    seen = {}
+
+    class Parallel:
+        def __init__(self, **given):
+            seen["options"] = given
+
+        def __call__(self, tasks):
+            return [function(*arguments) for function, arguments, _ in tasks]
+
+    monkeypatch.setattr(workers.joblib, "Parallel", Parallel)
+    real = workers.joblib.parallel_config
+
+    def parallel_config(**given):
+        seen["config"] = given
+        return real(backend="sequential")
+
+    monkeypatch.setattr(workers.joblib, "parallel_config", parallel_config)
+    monkeypatch.setattr(workers, "run_job", lambda j: record(j.setting.name))
+    found = list(workers._batch([job("a"), job("b")], 3, backend))
+    assert [r.name for r in found] == ["a", "b"]
+    assert seen == dict(config=config, options=options)
+    assert workers._alone(job("c"), backend).name == "c"
+    assert seen["config"] == (config if backend else dict(backend="loky", n_jobs=2))
+    assert seen["options"] == dict(batch_size=1)
