@@ -1,91 +1,105 @@
-"""Self-checks for the exercises: ``check("00.majority", answer)`` says whether an answer is right.
+"""Predictions, self-checks and hints for the exercises.
 
-If not, it hints. An exercise that nobody has touched holds ``...`` and is reported as open, so
-that an unsolved notebook still runs. Each check computes the truth from the given context; none
-compares with a stored number that somebody typed in.
+- ``predict("02.winner", answer)`` keeps what a student commits to before a run, ``reveal`` shows
+  it beside the result, ``predictions("02")`` lists them all.
+- ``check("02.ppv", answer)`` says RIGHT, NOT YET or OPEN. An exercise that nobody has touched holds
+  ``...`` and is open, so that an unsolved notebook still runs. Each check computes the truth from
+  the given context; none compares with a stored number that somebody typed in.
+- ``hint("02.ppv")`` gives the next of three hints.
 
-A new exercise is a function in ``nbNN.py`` (NN is the notebook) with an entry in its ``CHECKS``,
-and its right and wrong answers in ``tests/exercises/cases/nbNN.py``.
+A new exercise is an ``Exercise`` in the ``EXERCISES`` of ``nbNN.py`` (NN is the notebook), with its
+right and wrong answers in ``tests/exercises/cases/nbNN.py``.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from importlib import import_module
 from pkgutil import iter_modules
 
-__all__ = ["Verdict", "check", "known_exercises", "number"]
+from hqnn_utils.exercises.exercise import OPEN_MESSAGE, RUNGS, Exercise, Verdict
+from hqnn_utils.exercises.predictions import Prediction, predict, predictions, reveal
+
+__all__ = [
+    "RUNGS",
+    "Exercise",
+    "Hint",
+    "Prediction",
+    "Verdict",
+    "check",
+    "exercise",
+    "hint",
+    "known_exercises",
+    "predict",
+    "predictions",
+    "reveal",
+]
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """Outcome of a check. It counts as true only if the answer is right.
+class Hint(str):
+    """A text that a notebook shows without quotes."""
 
-    Attributes
-    ----------
-    ok : True, False, or ``None`` for an exercise still open.
-    message : what is right about it, or a hint.
-    """
-
-    ok: bool | None
-    message: str
-
-    def __bool__(self) -> bool:
-        return self.ok is True
+    __slots__ = ()
 
     def __repr__(self) -> str:
-        words = {True: "RIGHT", False: "NOT YET", None: "OPEN"}
-        return f"{words[self.ok]}: {self.message}"
+        return str(self)
 
 
-def number(
-    answer, truth: float, tolerance: float, right: str, hints: dict[float, str] | None = None
-) -> Verdict:
-    """Grade one number.
-
-    Parameters
-    ----------
-    answer : what the student wrote.
-    truth, tolerance : right is what differs from ``truth`` by at most ``tolerance``.
-    right : the message for a right answer.
-    hints : usual wrong values, and what to say to them. The first that fits is said.
-    """
-    try:
-        value = float(answer)
-    except (TypeError, ValueError):
-        return Verdict(False, f"expected one number, got {type(answer).__name__}")
-    if abs(value - truth) <= tolerance:
-        return Verdict(True, right)
-    for wrong, hint in (hints or {}).items():
-        if abs(value - wrong) <= tolerance:
-            return Verdict(False, hint)
-    return Verdict(False, f"{value:.4g} is not it; look at the definition once more")
+_given: dict[str, int] = {}
 
 
 def known_exercises() -> list[str]:
     """Names of all exercises, notebook by notebook."""
     modules = sorted(m.name for m in iter_modules(__path__) if m.name.startswith("nb"))
-    return [name for module in modules for name in import_module(f"{__name__}.{module}").CHECKS]
+    return [name for module in modules for name in import_module(f"{__name__}.{module}").EXERCISES]
 
 
-def check(exercise: str, answer, **context) -> Verdict:
-    """Grade an answer. ``...`` means not tried yet.
-
-    Parameters
-    ----------
-    exercise : its name, the number of the notebook and a word: ``"00.majority"``.
-    context : what the check needs to compute the truth, as the notebook's cell gives it.
+def exercise(name: str) -> Exercise:
+    """Return an exercise by its name, the number of the notebook and a word: ``"00.majority"``.
 
     Raises
     ------
     ValueError : an unknown exercise; the message names the known ones.
     """
     try:
-        grade = import_module(f"{__name__}.nb{exercise[:2]}").CHECKS[exercise]
+        return import_module(f"{__name__}.nb{name[:2]}").EXERCISES[name]
     except (ImportError, KeyError):
         raise ValueError(
-            f"unknown exercise {exercise!r}; known: {', '.join(known_exercises())}"
+            f"unknown exercise {name!r}; known: {', '.join(known_exercises())}"
         ) from None
+
+
+def check(name: str, answer, **context) -> Verdict:
+    """Grade an answer. ``...`` means not tried yet.
+
+    Parameters
+    ----------
+    name : as in ``exercise``.
+    answer : a number, a text, a function: what the exercise asks for.
+    context : what the check needs to compute the truth, as the notebook's cell gives it.
+    """
+    found = exercise(name)
     if answer is ...:
-        return Verdict(None, "replace the ... by your answer and run the cell again")
-    return grade(answer, **context)
+        return Verdict(None, OPEN_MESSAGE)
+    return found.grade(answer, **context)
+
+
+def hint(name: str, step: int | None = None) -> Hint:
+    """Give the next hint of an exercise: the first is a nudge, the third nearly the answer.
+
+    Parameters
+    ----------
+    name : as in ``exercise``.
+    step : 1, 2 or 3 for a certain one; without it, each call goes one further.
+
+    Raises
+    ------
+    ValueError : an unknown exercise, or a step that it does not have.
+    """
+    texts = exercise(name).hints
+    if step is None:
+        step = min(_given.get(name, 0) + 1, len(texts))
+        _given[name] = step
+    if not 1 <= step <= len(texts):
+        raise ValueError(f"{name} has hints 1 to {len(texts)}, not {step}")
+    last = " (the last one)" if step == len(texts) else ""
+    return Hint(f"Hint {step} of {len(texts)}{last}: {texts[step - 1]}")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from hqnn_utils.exercises import Verdict, number
+from hqnn_utils.exercises.exercise import Exercise, Verdict
+from hqnn_utils.exercises.grading import number
 
 
 def _polarity(answer, *, confusion) -> Verdict:
@@ -20,7 +21,7 @@ def _polarity(answer, *, confusion) -> Verdict:
     right = (
         f"{tn} of {tn + fp} malignant images were found; the neighbour reported {benign_found:.3f}"
     )
-    return number(answer, malignant_found, 5e-4, right, hints)
+    return number(answer, malignant_found, right, hints.items(), tolerance=5e-4)
 
 
 def _opposite(answer, *, pairs) -> Verdict:
@@ -31,7 +32,7 @@ def _opposite(answer, *, pairs) -> Verdict:
         all_across: "that counts pairs with the same label too: use the column 'opposite'",
     }
     right = f"{truth} pairs look the same, carry different labels and lie in different splits"
-    return number(answer, truth, 0.1, right, hints)
+    return number(answer, truth, right, hints.items(), whole=True)
 
 
 def _leak(answer, *, origin, part) -> Verdict:
@@ -43,7 +44,11 @@ def _leak(answer, *, origin, part) -> Verdict:
         100 * truth: "give a fraction between 0 and 1, not per cent",
     }
     right = f"{truth:.1%} of the 'test' images have a sibling outside the test part"
-    return number(answer, truth, 5e-4, right, hints)
+    return number(answer, truth, right, hints.items(), tolerance=5e-4)
 
 
-CHECKS = {"01.polarity": _polarity, "01.opposite": _opposite, "01.leak": _leak}
+EXERCISES = {
+    "01.polarity": Exercise(_polarity, "read"),
+    "01.opposite": Exercise(_opposite, "read"),
+    "01.leak": Exercise(_leak, "read"),
+}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hqnn_utils.exercises import Verdict, number
+from hqnn_utils.exercises.exercise import Exercise, Verdict
+from hqnn_utils.exercises.grading import number
 
 
 def _ppv(answer, *, sensitivity, specificity, prevalence) -> Verdict:
@@ -15,7 +16,9 @@ def _ppv(answer, *, sensitivity, specificity, prevalence) -> Verdict:
         true_alarms: "that is the share of true alarms among all women: "
         "divide by the share of all alarms",
     }
-    return number(answer, ppv, 1e-3, f"about {100 * ppv:.0f} of 100 alarms are right", hints)
+    return number(
+        answer, ppv, f"about {100 * ppv:.0f} of 100 alarms are right", hints.items(), tolerance=1e-3
+    )
 
 
 def _runs(answer, *, accuracies, n) -> Verdict:
@@ -25,7 +28,7 @@ def _runs(answer, *, accuracies, n) -> Verdict:
         gap: "that is the difference of the accuracies: how many images is it?",
         100 * gap: "those are per cent points: how many images is it?",
     }
-    return number(answer, truth, 0.01, f"{truth} images of {n}", hints)
+    return number(answer, truth, f"{truth} images of {n}", hints.items(), whole=True)
 
 
 def _study(answer, *, right_a, right_b) -> Verdict:
@@ -35,7 +38,7 @@ def _study(answer, *, right_a, right_b) -> Verdict:
     truth = float(binomtest(gap, gap).pvalue)
     hints = {truth / 2: "that is one-sided: nobody knew beforehand which model would win"}
     right = f"p = {truth:.3f}: even the luckiest pairing cannot reach 0.05"
-    return number(answer, truth, 1e-3, right, hints)
+    return number(answer, truth, right, hints.items(), tolerance=1e-3)
 
 
 def _power(answer, *, gain, discordant, power) -> Verdict:
@@ -43,7 +46,12 @@ def _power(answer, *, gain, discordant, power) -> Verdict:
 
     truth = images_needed(gain, discordant, power)
     hints = {images_needed(gain, discordant): "that gives a power of 80 %: ask for more"}
-    return number(answer, truth, 0.01 * truth, f"about {truth} images", hints)
+    return number(answer, truth, f"about {truth} images", hints.items(), tolerance=0.01 * truth)
 
 
-CHECKS = {"02.ppv": _ppv, "02.runs": _runs, "02.study": _study, "02.power": _power}
+EXERCISES = {
+    "02.ppv": Exercise(_ppv, "read"),
+    "02.runs": Exercise(_runs, "read"),
+    "02.study": Exercise(_study, "read"),
+    "02.power": Exercise(_power, "read"),
+}

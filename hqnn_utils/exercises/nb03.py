@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from hqnn_utils.exercises import Verdict, number
+from hqnn_utils.exercises.exercise import Exercise, Verdict
+from hqnn_utils.exercises.grading import number
 
 
 def _trainable(answer, *, n_features) -> Verdict:
@@ -14,7 +15,9 @@ def _trainable(answer, *, n_features) -> Verdict:
         n_features: "there are two classes",
         n_features + 1: "there are two classes",
     }
-    return number(answer, truth, 0.1, f"{truth}: two weights a feature and two biases", hints)
+    return number(
+        answer, truth, f"{truth}: two weights a feature and two biases", hints.items(), whole=True
+    )
 
 
 def _seeds(answer, *, values) -> Verdict:
@@ -30,7 +33,13 @@ def _seeds(answer, *, values) -> Verdict:
         1.96 * sem(values): "with few seeds use Student's t, not 1.96",
         high - low: "that is the whole width: give half of it",
     }
-    return number(answer, half, 2e-4, f"the mean is {mean:.3f} plus or minus {half:.3f}", hints)
+    return number(
+        answer,
+        half,
+        f"the mean is {mean:.3f} plus or minus {half:.3f}",
+        hints.items(),
+        tolerance=2e-4,
+    )
 
 
 def _clean(answer, *, labels, probabilities, keep) -> Verdict:
@@ -42,7 +51,11 @@ def _clean(answer, *, labels, probabilities, keep) -> Verdict:
     on_all = float(roc_auc_score(labels, probabilities))
     hints = {on_all: "that is the AUC on all test images: leave the near-duplicates out"}
     right = f"AUC {truth:.3f} on the {int(keep.sum())} images without a near-duplicate"
-    return number(answer, truth, 5e-4, right, hints)
+    return number(answer, truth, right, hints.items(), tolerance=5e-4)
 
 
-CHECKS = {"03.trainable": _trainable, "03.seeds": _seeds, "03.clean": _clean}
+EXERCISES = {
+    "03.trainable": Exercise(_trainable, "read"),
+    "03.seeds": Exercise(_seeds, "read"),
+    "03.clean": Exercise(_clean, "read"),
+}

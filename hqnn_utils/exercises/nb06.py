@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hqnn_utils.exercises import Verdict, number
+from hqnn_utils.exercises.exercise import Exercise, Verdict
+from hqnn_utils.exercises.grading import number
 
 
 def _shifts(answer, *, spec) -> Verdict:
@@ -12,7 +13,9 @@ def _shifts(answer, *, spec) -> Verdict:
         2 * spec.n_weights: "the inputs are angles too: the backbone needs their gradient",
         2 * angles * spec.n_outputs: "one run gives all outputs at once",
     }
-    return number(answer, 2 * angles, 0, f"two runs for each of {angles} angles", hints)
+    return number(
+        answer, 2 * angles, f"two runs for each of {angles} angles", hints.items(), whole=True
+    )
 
 
 def _cosine(answer) -> Verdict:
@@ -52,7 +55,11 @@ def _bytes(answer, *, qubits: int, batch: int) -> Verdict:
         truth / batch: "that is one state: there are as many as images",
         batch * qubits * 8: "a state of n qubits has 2**n amplitudes, not n",
     }
-    return number(answer, truth, 0, f"{truth / 2**20:.0f} MiB for one copy", hints)
+    return number(answer, truth, f"{truth / 2**20:.0f} MiB for one copy", hints.items(), whole=True)
 
 
-CHECKS = {"06.shifts": _shifts, "06.cosine": _cosine, "06.bytes": _bytes}
+EXERCISES = {
+    "06.shifts": Exercise(_shifts, "read"),
+    "06.cosine": Exercise(_cosine, "read"),
+    "06.bytes": Exercise(_bytes, "read"),
+}

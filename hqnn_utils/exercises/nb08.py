@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hqnn_utils.exercises import Verdict, number
+from hqnn_utils.exercises.exercise import Exercise, Verdict
+from hqnn_utils.exercises.grading import number
 
 
 def _fraction(answer, *, head) -> Verdict:
@@ -18,7 +19,7 @@ def _fraction(answer, *, head) -> Verdict:
         to_the_others: "divide by all trainable numbers, those of the circuit included",
     }
     right = f"{in_circuit} of {in_all:,}: one in {in_all // in_circuit:,}"
-    return number(answer, truth, 0.01 * truth, right, hints)
+    return number(answer, truth, right, hints.items(), tolerance=0.01 * truth)
 
 
 def _control(answer, *, hybrid) -> Verdict:
@@ -83,4 +84,8 @@ def _paired(answer, *, a, b) -> Verdict:
     return Verdict(True, f"{truth:+.4f} on average, ahead in {wins} of {found['n']} seeds")
 
 
-CHECKS = {"08.fraction": _fraction, "08.control": _control, "08.paired": _paired}
+EXERCISES = {
+    "08.fraction": Exercise(_fraction, "read"),
+    "08.control": Exercise(_control, "read"),
+    "08.paired": Exercise(_paired, "read"),
+}

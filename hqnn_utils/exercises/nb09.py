@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from hqnn_utils.exercises import Verdict, number
+from hqnn_utils.exercises.exercise import Exercise, Verdict
+from hqnn_utils.exercises.grading import number
 
 
 def _patients(answer, *, names) -> Verdict:
@@ -20,7 +21,7 @@ def _patients(answer, *, names) -> Verdict:
         numbers: "the year belongs to the slide number",
     }
     right = f"{patients} patients, {slides} slides, {len(names)} images"
-    return number(answer, patients, 0.1, right, hints)
+    return number(answer, patients, right, hints.items(), whole=True)
 
 
 def _split(answer, *, labels, patients) -> Verdict:
@@ -82,8 +83,16 @@ def _rate(answer, *, right, patients) -> Verdict:
         "average the shares themselves",
     }
     return number(
-        answer, share.mean(), 5e-4, f"{share.mean():.3f}: each patient counts once", hints
+        answer,
+        share.mean(),
+        f"{share.mean():.3f}: each patient counts once",
+        hints.items(),
+        tolerance=5e-4,
     )
 
 
-CHECKS = {"09.patients": _patients, "09.split": _split, "09.rate": _rate}
+EXERCISES = {
+    "09.patients": Exercise(_patients, "read"),
+    "09.split": Exercise(_split, "read"),
+    "09.rate": Exercise(_rate, "read"),
+}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from hqnn_utils.exercises import Verdict, number
+from hqnn_utils.exercises.exercise import Exercise, Verdict
+from hqnn_utils.exercises.grading import number
 
 WORDS = {"supported", "refuted", "undecided"}
 
@@ -52,7 +53,7 @@ def _levels(answer, *, a, b, both_levels) -> Verdict:
         both_levels / unpaired: "the seeds are paired: take the differences first",
     }
     right = f"{truth:.1f} times: whoever resamples seeds only forgets the luck of the images"
-    return number(answer, truth, 0.01 * truth, right, hints)
+    return number(answer, truth, right, hints.items(), tolerance=0.01 * truth)
 
 
 def _images(answer, *, detectable, margin) -> Verdict:
@@ -62,7 +63,13 @@ def _images(answer, *, detectable, margin) -> Verdict:
         156 * ratio: "the error shrinks with the square root: square the ratio",
         ratio**2: "that is the factor: times 156 images",
     }
-    return number(answer, truth, 0.02 * truth, f"about {truth:,.0f} test images", hints)
+    return number(
+        answer, truth, f"about {truth:,.0f} test images", hints.items(), tolerance=0.02 * truth
+    )
 
 
-CHECKS = {"10.rules": _rules, "10.levels": _levels, "10.images": _images}
+EXERCISES = {
+    "10.rules": Exercise(_rules, "read"),
+    "10.levels": Exercise(_levels, "read"),
+    "10.images": Exercise(_images, "read"),
+}

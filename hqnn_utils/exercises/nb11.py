@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from hqnn_utils.exercises import Verdict, number
+from hqnn_utils.exercises.exercise import Exercise, Verdict
+from hqnn_utils.exercises.grading import number
 
 
 def _chance(answer, *, masks) -> Verdict:
@@ -19,7 +20,7 @@ def _chance(answer, *, masks) -> Verdict:
         100 * truth: "give a fraction between 0 and 1, not per cent",
     }
     right = f"a map that knows nothing scores {truth:.3f} on these lesions"
-    return number(answer, truth, 5e-4, right, hints)
+    return number(answer, truth, right, hints.items(), tolerance=5e-4)
 
 
 PEAKS = ((5, 6), (6, 9), (8, 9), (5, 12), (0, 0))  # row and column of the highest point
@@ -106,4 +107,8 @@ def _alone(answer, *, outputs, labels, train_outputs, head) -> Verdict:
     )
 
 
-CHECKS = {"11.chance": _chance, "11.tolerance": _tolerance, "11.alone": _alone}
+EXERCISES = {
+    "11.chance": Exercise(_chance, "read"),
+    "11.tolerance": Exercise(_tolerance, "read"),
+    "11.alone": Exercise(_alone, "read"),
+}

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from hqnn_utils.exercises import Verdict, check, known_exercises, number
+from hqnn_utils.exercises import Verdict, check, known_exercises
+from hqnn_utils.exercises.grading import number
 
 RIGHT, WRONG = {}, []
 for file in sorted((Path(__file__).parent / "cases").glob("nb*.py")):
@@ -52,19 +53,39 @@ def test_unknown_exercise():
         check("00.x", 1)
 
 
-def test_a_number_is_right_up_to_the_tolerance():
-    hints = {3.0: "three", 3.5: "three and a half"}
-    assert number(1.25, 1.0, 0.25, "right", hints) == Verdict(True, "right")
-    assert number("0.75", 1.0, 0.25, "right", hints) == Verdict(True, "right")
-    assert number(3.25, 1.0, 0.25, "right", hints) == Verdict(False, "three")
-    assert number(3.75, 1.0, 0.25, "right", hints) == Verdict(False, "three and a half")
-    for value, shown in ((0.74, "0.74"), (4.0, "4"), (123456, "1.235e+05")):
-        message = f"{shown} is not it; look at the definition once more"
-        assert number(value, 1.0, 0.25, "right", hints) == Verdict(False, message)
-    for value, kind in ((None, "NoneType"), ("many", "str"), ([1, 2], "list")):
-        assert number(value, 1.0, 0.25, "right") == Verdict(
-            False, f"expected one number, got {kind}"
+def test_a_number_is_right_up_to_honest_rounding():
+    wrong = [(0.2692, "the share of the others"), (0.5, "a coin")]
+    for value in (0.7308, 0.731, 0.73, "0.73", 0.7307692, 73.1, 73, 73.08):
+        verdict = number(value, 0.73077, "right", wrong, share=True)
+        assert verdict.ok is True, value
+        assert ("per cent" in verdict.message) == (float(value) > 1), value
+    for value in (0.7, 0.7346, 0.74, 7.3, 72.4, 730.8):
+        assert number(value, 0.73077, "right", wrong, share=True).ok is False, value
+    assert number(0.7, 0.73077, "right").message == (
+        "0.7 is rounded too far: give at least two digits"
+    )
+    assert number(73.1, 0.73077, "right").message.startswith("73.1 is not it; look at the")
+    for value in (0.269, 0.27, 26.9):
+        assert number(value, 0.73077, "right", wrong, share=True).message == (
+            "the share of the others"
         )
+    assert number(4.056, 4.0561, "right").ok is True
+    assert number(13, 13, "right", whole=True).ok is True
+    assert number(13.01, 13, "right", whole=True).ok is False
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        (None, "expected one number, got NoneType"),
+        ("many", "expected one number, got str"),
+        ([1, 2], "expected one number, got list"),
+        (True, "expected one number, got True or False"),
+        (float("nan"), "expected one finite number, got nan"),
+    ],
+)
+def test_what_is_no_number(value, found):
+    assert number(value, 1.0, "right") == Verdict(False, found)
 
 
 def test_known_exercises_stand_in_the_order_of_the_notebooks():
