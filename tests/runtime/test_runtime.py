@@ -14,14 +14,25 @@ from hqnn_utils.runtime import environment
 def test_profiles_by_name_and_environment(monkeypatch):
     monkeypatch.delenv("HQNN_PROFILE", raising=False)
     assert runtime.resolve_profile("laptop").name == "laptop"
-    assert runtime.resolve_profile("auto").name == (
-        "full" if torch.cuda.is_available() else "laptop"
-    )
+    assert runtime.resolve_profile("auto").name == "laptop"
+    assert runtime.resolve_profile().name == "laptop"
     monkeypatch.setenv("HQNN_PROFILE", "smoke")
     assert runtime.resolve_profile("auto").name == "smoke"
     assert runtime.resolve_profile("full").name == "full", (
         "an explicit profile wins over the environment"
     )
+
+
+@pytest.mark.parametrize("gpu", [True, False])
+@pytest.mark.parametrize("unset", [None, "", "auto"])
+def test_auto_does_what_was_measured_also_beside_a_gpu(monkeypatch, gpu, unset):
+    """A Colab GPU must not turn minutes that are printed on a card into an unmeasured hour."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
+    monkeypatch.delenv("HQNN_PROFILE", raising=False)
+    if unset is not None:
+        monkeypatch.setenv("HQNN_PROFILE", unset)
+    assert runtime.resolve_profile("auto") is runtime.PROFILES["laptop"]
+    assert runtime.resolve_profile("full") is runtime.PROFILES["full"], "full is asked for by name"
 
 
 def test_unknown_profile_names_the_known_ones_and_where_it_came_from(monkeypatch):
