@@ -16,7 +16,13 @@ from hqnn_utils.models.classifier import (
 )
 from hqnn_utils.models.cores import CORES, MatchedLayer
 from hqnn_utils.models.features import extract_features
-from hqnn_utils.models.heads import HEADS, BoundedAngles, build_head, control_of
+from hqnn_utils.models.heads import (
+    HEADS,
+    BoundedAngles,
+    build_head,
+    control_of,
+    holds_circuit,
+)
 
 __all__ = [
     "BACKBONES",
@@ -32,5 +38,6 @@ __all__ = [
     "control_of",
     "count_parameters",
     "extract_features",
+    "holds_circuit",
     "parameter_groups",
 ]

@@ -168,3 +168,5 @@ CORES = {
     "identity": identity_core,
     "shuffled": shuffled_core,
 }
+# Those of them that run a circuit; the others are controls without one.
+WITH_CIRCUIT = ("circuit", "frozen", "shuffled")

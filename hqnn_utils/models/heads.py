@@ -12,7 +12,7 @@ import math
 import torch
 from torch import nn
 
-from hqnn_utils.models.cores import CORES
+from hqnn_utils.models.cores import CORES, WITH_CIRCUIT
 from hqnn_utils.quantum import CircuitSpec
 from hqnn_utils.runtime import choose
 
@@ -135,6 +135,12 @@ HEADS = {
     "study_cut": (study_cut_shape, "circuit"),
     "study_cut_matched": (study_cut_shape, "matched"),
 }
+
+
+def holds_circuit(head: str) -> bool:
+    """Whether a head runs a circuit, with whatever inputs. ValueError for an unknown head."""
+    _, core = HEADS[choose("head", head, HEADS)]
+    return core in WITH_CIRCUIT
 
 
 def control_of(head: str) -> str:

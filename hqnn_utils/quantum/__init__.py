@@ -12,7 +12,7 @@ them.
 """
 
 from hqnn_utils.quantum.engine.fused import expectations, state
-from hqnn_utils.quantum.layer import QuantumLayer
+from hqnn_utils.quantum.layer import QuantumLayer, check_engine
 from hqnn_utils.quantum.noise import noise_model
 from hqnn_utils.quantum.qnode import apply_circuit, build_qnode, draw_circuit, resources
 from hqnn_utils.quantum.spec import CircuitSpec, init_weights
@@ -22,6 +22,7 @@ __all__ = [
     "QuantumLayer",
     "apply_circuit",
     "build_qnode",
+    "check_engine",
     "draw_circuit",
     "expectations",
     "init_weights",

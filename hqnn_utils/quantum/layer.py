@@ -61,6 +61,12 @@ def _pennylane_engine(spec: CircuitSpec, device, shots: int | None, noise):
 ENGINES = {"fused": _fused_engine, "pennylane": _pennylane_engine}
 
 
+def check_engine(engine: str, spec: CircuitSpec) -> None:
+    """ValueError for an unknown engine, or for a circuit that the fused one cannot run."""
+    if choose("engine", engine, ENGINES) == "fused":
+        refuse_unknown(spec)
+
+
 class QuantumLayer(nn.Module):
     """A parameterised circuit as a layer: (..., n_inputs) -> (..., n_outputs).
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from hqnn_utils.quantum.encodings import ENCODINGS
-from hqnn_utils.runtime import choose
+from hqnn_utils.runtime import choose, whole_number
 
 Pairs = list[tuple[int, int]]
 
@@ -124,9 +124,7 @@ class CircuitSpec:
 
     def __post_init__(self):
         for field in ("n_qubits", "n_layers"):
-            value = getattr(self, field)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise ValueError(f"{field} must be a whole number of at least 1, got {value!r}")
+            whole_number(field, getattr(self, field), 1)
         choose("encoding", self.encoding, ENCODINGS)
         choose("encoding axis", self.axis, AXES)
         choose("rotation", self.rotation, ROTATIONS)

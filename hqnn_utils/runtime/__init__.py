@@ -4,14 +4,14 @@
 ``devices``      seed and device
 ``folders``      where datasets, caches and results lie
 ``environment``  is everything installed, and the stamp that a result carries
-``words``        names that may be chosen, and the error that lists them
+``words``        words and numbers that may be chosen, and the error that says which
 """
 
 from hqnn_utils.runtime.devices import default_device, seed_everything
 from hqnn_utils.runtime.environment import check_environment, git_commit, provenance, version_of
 from hqnn_utils.runtime.folders import cache_dir, data_dir, results_dir
 from hqnn_utils.runtime.profiles import PROFILES, Profile, resolve_profile
-from hqnn_utils.runtime.words import DataError, choose
+from hqnn_utils.runtime.words import DataError, choose, real_number, whole_number
 
 __all__ = [
     "PROFILES",
@@ -24,8 +24,10 @@ __all__ = [
     "default_device",
     "git_commit",
     "provenance",
+    "real_number",
     "resolve_profile",
     "results_dir",
     "seed_everything",
     "version_of",
+    "whole_number",
 ]

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from hqnn_utils.data import check_dataset
 from hqnn_utils.data.splits import check_protocol
-from hqnn_utils.models import BACKBONES, HEADS
-from hqnn_utils.quantum import CircuitSpec
-from hqnn_utils.runtime import choose
+from hqnn_utils.models import BACKBONES, holds_circuit
+from hqnn_utils.quantum import CircuitSpec, check_engine
+from hqnn_utils.runtime import choose, whole_number
 from hqnn_utils.studies.records import plain
 from hqnn_utils.training import TrainConfig, TrainingError
 
@@ -78,10 +78,14 @@ class Setting(TrainConfig):
             if option in OF_THIS_MACHINE:
                 raise ValueError(f"data_options hold what decides the data, not {option!r}")
         choose("labels", self.labels, ("true", "shuffled"))
-        CircuitSpec(**self.spec)
         check_protocol(**self.protocol)
-        choose("head", self.head, HEADS)
         choose("backbone", self.backbone, BACKBONES)
+        circuit = self.circuit
+        if holds_circuit(self.head):
+            check_engine(self.engine, circuit)
+        whole_number("size", self.size, 1)
+        if self.max_train is not None:
+            whole_number("max_train", self.max_train, 2, "None uses all training images")
         if self.fine_tune == "frozen" and self.augment is not None:
             raise ValueError(
                 "cached features of a frozen backbone cannot be augmented: set augment=None"
@@ -118,8 +122,14 @@ DEFAULTS = {f.name: _default(f) for f in fields(Setting) if f.name != "name"}
 
 
 def with_defaults(stored: dict) -> dict:
-    """Settings of a record, with the default of each key that is younger than the record."""
-    return {**plain(DEFAULTS), **stored}
+    """Settings of a record, with the default of each key that is younger than the record.
+
+    A key that no setting knows tells a classifier that is no run of ours, such as a logistic
+    regression with its ``C``: it has neither epochs nor a circuit, and its settings come back as
+    they are.
+    """
+    is_run = stored.keys() <= DEFAULTS.keys()
+    return {**plain(DEFAULTS), **stored} if is_run else dict(stored)
 
 
 def as_setting(row: dict | Setting) -> Setting:

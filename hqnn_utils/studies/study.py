@@ -178,7 +178,11 @@ def _pending(settings: list[Setting], store: _Store, data) -> list[Setting]:
 
 def _check_same_settings(setting: Setting, kept: Record) -> None:
     wanted, there = setting.stored(), with_defaults(kept.settings)
-    changed = [f"{k}: {there[k]} there, {v} now" for k, v in wanted.items() if there[k] != v]
+    changed = [
+        f"{k}: {there.get(k, 'nothing')} there, {v} now"
+        for k, v in wanted.items()
+        if k not in there or there[k] != v
+    ]
     if changed:
         raise StudyError(
             f"record {kept.name!r} was made with other settings ({'; '.join(changed)}): "

@@ -10,7 +10,7 @@ import numpy as np
 from hqnn_utils.evaluation.comparison import mean_interval
 from hqnn_utils.evaluation.metrics import scores, wilson_interval
 from hqnn_utils.studies.records import Record
-from hqnn_utils.studies.settings import with_defaults
+from hqnn_utils.studies.settings import DEFAULTS, with_defaults
 
 SHOWN = ("accuracy", "precision", "sensitivity", "specificity", "f1", "auc")
 Groups = dict[str, list[Record]]  # name of a condition -> its runs, ordered by seed
@@ -23,23 +23,27 @@ def condition(settings: dict) -> str:
     default; the seed and the fold of a protocol are left out too.
     """
     whole = with_defaults(settings)
-    del whole["seed"]
-    protocol = whole["protocol"].items()
-    whole["protocol"] = {k: v for k, v in protocol if k not in ("seed", "fold")}
+    whole.pop("seed", None)
+    if "protocol" in whole:
+        protocol = whole["protocol"].items()
+        whole["protocol"] = {k: v for k, v in protocol if k not in ("seed", "fold")}
     return json.dumps(whole, sort_keys=True)
 
 
 def label(settings: dict) -> str:
     """Short name of a condition for readers: head, and what differs from the usual run.
 
-    It is for display only: conditions are joined by ``condition``.
+    It is for display only: conditions are joined by ``condition``. A classifier that is no run of
+    ours shows its head, or whatever its record holds instead.
     """
     whole = with_defaults(settings)
-    parts = [whole["head"]] + [f"{k}={v}" for k, v in whole["spec"].items()]
-    protocol = whole["protocol"]
+    if "head" not in whole:
+        return ", ".join(f"{k}={v}" for k, v in whole.items() if k != "seed")
+    parts = [whole["head"]] + [f"{k}={v}" for k, v in whole.get("spec", {}).items()]
+    protocol = whole.get("protocol", DEFAULTS["protocol"])
     if protocol["kind"] != "official":
         parts.append(protocol["kind"] + (" by original" if protocol.get("by_original") else ""))
-    if whole["labels"] == "shuffled":
+    if whole.get("labels") == "shuffled":
         parts.append("shuffled labels")
     return ", ".join(parts)
 
@@ -62,7 +66,11 @@ def by_condition(records: list[Record], name: Callable[[Record], str] = label_of
                 f"two conditions are called {name(record)!r}: pass a name= that tells them apart"
             )
         runs.append(record)
-    return {key: sorted(runs, key=lambda r: r.settings["seed"]) for key, runs in groups.items()}
+    return {key: sorted(runs, key=_seed) for key, runs in groups.items()}
+
+
+def _seed(record: Record) -> int:
+    return record.settings.get("seed", 0)
 
 
 def predictions(

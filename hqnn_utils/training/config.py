@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hqnn_utils.runtime import choose
+from hqnn_utils.runtime import choose, real_number, whole_number
 from hqnn_utils.training.augment import AUGMENTATIONS
 
 BALANCE = ("loss", "sampler")
@@ -39,8 +39,8 @@ class TrainConfig:
 
     Raises
     ------
-    ValueError : an unknown ``balance`` or ``augment``; the message names the known ones.
-    TrainingError : ``epochs`` below 1 or ``batch_size`` below 2.
+    ValueError : an unknown ``balance`` or ``augment``, or a number out of its range; the message
+        names the field, the value and what is possible.
     """
 
     epochs: int = 40
@@ -58,8 +58,17 @@ class TrainConfig:
             choose("balance", self.balance, BALANCE)
         if self.augment is not None:
             choose("augmentation", self.augment, AUGMENTATIONS)
-        if self.epochs < 1 or self.batch_size < 2:
-            raise TrainingError(
-                "need epochs >= 1 and batch_size >= 2 (batch norm), "
-                f"got {self.epochs} and {self.batch_size}"
-            )
+        self._check_numbers()
+
+    def _check_numbers(self) -> None:
+        whole_number("epochs", self.epochs, 1)
+        whole_number("batch_size", self.batch_size, 2, "batch norm cannot use a batch of one image")
+        whole_number("warmup", self.warmup, 0, "0 trains the backbone from the start")
+        whole_number("seed", self.seed, 0)
+        if self.patience is not None:
+            whole_number("patience", self.patience, 1, "None never stops early")
+        real_number("weight_decay", self.weight_decay, 0)
+        rates = self.lr if isinstance(self.lr, dict) else {"": self.lr}
+        for part, rate in rates.items():
+            name = f"lr of {part!r}" if part else "lr"
+            real_number(name, rate, 0, "2e-3 suits a small network, 1e-4 a pretrained one")

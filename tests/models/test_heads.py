@@ -14,6 +14,7 @@ from hqnn_utils.models import (
     build_head,
     control_of,
     count_parameters,
+    holds_circuit,
 )
 from hqnn_utils.models.cores import IdentityCore, ShuffledCore
 from hqnn_utils.models.heads import StudyHead
@@ -288,3 +289,11 @@ def test_angles_are_bounded():
     angles = BoundedAngles()(torch.tensor([-100.0, 0.0, 0.5, 100.0]))
     wanted = [-math.pi, 0.0, math.pi * math.tanh(0.5), math.pi]
     assert angles.tolist() == pytest.approx(wanted, rel=1e-6)
+
+
+def test_which_heads_hold_a_circuit():
+    for name in HEADS:
+        modules = build_head(name, 8).modules()
+        assert holds_circuit(name) == any(isinstance(m, QuantumLayer) for m in modules), name
+    with pytest.raises(ValueError, match="unknown head 'qnn'"):
+        holds_circuit("qnn")

@@ -3,6 +3,7 @@
 import pytest
 
 from hqnn_utils.quantum import CircuitSpec
+from hqnn_utils.quantum.encodings import ENCODINGS, Encoding
 from hqnn_utils.studies.settings import (
     DEFAULTS,
     Setting,
@@ -110,6 +111,10 @@ def test_an_old_record_is_still_this_setting():
     del old["dataset"], old["data_options"]
     assert with_defaults(old) == as_setting({}).stored()
     assert with_defaults({**old, "head": "mlp"})["head"] == "mlp"
+    logistic, tree = dict(head="logistic", C=0.1), dict(model="tree", head="linear")
+    assert with_defaults(logistic) == logistic, "no run of ours"
+    assert with_defaults(tree) == tree, "no run of ours either"
+    assert with_defaults(tree) is not tree
     with_defaults(old)["spec"]["n_qubits"] = 9
     assert DEFAULTS["spec"] == {}, "a copy each time"
 
@@ -148,8 +153,15 @@ def test_parts_of_a_setting():
             dict(dataset="breakhis", data_options=dict(cache="/somewhere")),
             "data_options hold what decides the data, not 'cache'",
         ),
-        (dict(epochs=0), "need epochs >= 1"),
+        (dict(epochs=0), "epochs must be a whole number of at least 1, got 0"),
         (dict(balance="x"), "unknown balance 'x'"),
+        (dict(size=0), "size must be a whole number of at least 1, got 0"),
+        (dict(size="28"), "size must be a whole number of at least 1, got '28'"),
+        (
+            dict(max_train=1),
+            "max_train must be a whole number of at least 2, got 1: None uses all training images",
+        ),
+        (dict(engine="torch", head="dressed"), "unknown engine 'torch'; known: fused, pennylane"),
         (
             dict(fine_tune="frozen"),
             "cached features of a frozen backbone cannot be augmented: set augment=None",
@@ -161,6 +173,21 @@ def test_what_does_not_fit_is_named(row, message):
         as_setting(row)
     assert str(caught.value).startswith(f"setting {row}: ")
     assert message in str(caught.value)
+
+
+class OnlyPennyLane(Encoding):
+    """An encoding that the fused engine does not know."""
+
+
+def test_a_circuit_that_the_engine_cannot_run_is_refused_at_once(monkeypatch):
+    monkeypatch.setitem(ENCODINGS, "mine", OnlyPennyLane())
+    mine = dict(head="dressed", spec=dict(encoding="mine"))
+    for head in ("dressed", "frozen", "study_shuffled"):
+        with pytest.raises(StudyError, match="engine 'fused' does not know the encoding 'mine', "):
+            as_setting({**mine, "head": head})
+    assert as_setting({**mine, "engine": "pennylane"}).circuit.encoding == "mine"
+    for head in ("matched", "linear"):  # they run no circuit
+        assert as_setting({**mine, "head": head}).head == head
 
 
 def test_frozen_without_augmentation_is_fine():

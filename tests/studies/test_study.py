@@ -197,6 +197,12 @@ def test_a_record_of_other_data_is_refused(tmp_path):
         run_study([dict(QUICK, name="one")], tmp_path, data=phantom(1), progress=False)
 
 
+def test_a_record_of_a_classifier_that_is_no_run_is_refused(tmp_path):
+    kept_record(tmp_path, settings=dict(model="tree", seed=0))
+    with pytest.raises(StudyError, match=r"other settings .*head: nothing there, linear now"):
+        run_study([dict(QUICK, name="one")], tmp_path, data=phantom(), progress=False)
+
+
 def test_a_record_of_the_same_data_in_another_split_is_refused(tmp_path):
     kept_record(tmp_path)
     other = apply_protocol(phantom(), "random", seed=1)

@@ -53,6 +53,10 @@ def test_a_condition_is_everything_but_the_seed():
             "dressed, n_layers=3, reupload=True",
         ),
         (dict(labels="shuffled"), "linear, shuffled labels"),
+        (dict(head="logistic", seed=0), "logistic"),
+        (dict(head="svm", spec=dict(C=1), kernel="rbf"), "svm, C=1"),
+        (dict(head="svm", C=1, protocol=dict(kind="random")), "svm, random"),
+        (dict(model="majority vote", seed=3, C=0.1), "model=majority vote, C=0.1"),
         (dict(protocol=dict(kind="random", seed=1)), "linear, random"),
         (dict(protocol=dict(kind="augmented", by_original=True)), "linear, augmented by original"),
         (dict(protocol=dict(kind="augmented", by_original=False)), "linear, augmented"),
@@ -78,6 +82,20 @@ def test_groups():
         match=r"^two conditions are called 'x': pass a name= that tells them apart$",
     ):
         tables.by_condition(runs, name=lambda r: "x")
+
+
+def test_classifiers_that_are_no_runs_have_no_defaults():
+    tree, forest = dict(model="tree"), dict(model="forest")
+    assert tables.condition(tree) == '{"model": "tree"}'
+    assert tables.condition({**tree, "seed": 1}) == tables.condition({**tree, "seed": 2})
+    assert tables.condition(dict(head="logistic")) != tables.condition(dict(head="linear"))
+    runs = [Record(f"r{i}", s, {}, {}, {}) for i, s in enumerate([tree, forest, tree, {}])]
+    groups = tables.by_condition(runs)
+    assert {name: len(found) for name, found in groups.items()} == {
+        "model=tree": 2,
+        "model=forest": 1,
+        "linear": 1,
+    }
 
 
 def test_predictions():
