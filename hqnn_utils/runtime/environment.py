@@ -16,7 +16,7 @@ from hqnn_utils.runtime.devices import default_device
 from hqnn_utils.runtime.profiles import Profile
 
 # What a number may depend on.
-STAMPED = ("torch", "torchvision", "pennylane", "medmnist", "numpy", "scikit-learn")
+STAMPED = ("torch", "torchvision", "timm", "pennylane", "medmnist", "numpy", "scikit-learn")
 
 
 def version_of(package: str) -> str | None:

@@ -22,6 +22,7 @@ COLAB = HERE.root / "tests" / "colab-2026-08-19.txt"
 PREINSTALLED = [
     "torch",
     "torchvision",
+    "timm",
     "numpy",
     "pandas",
     "matplotlib",

