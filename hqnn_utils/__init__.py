@@ -10,6 +10,7 @@ The rooms, top to bottom. An import may only point downwards; ``pyproject.toml``
 ``evaluation``  scores and intervals, calibration, comparisons, power, patients
 ``quantum``     circuits, the quantum layer, what a circuit can do, shots and noise
 ``data``        images and tables with labels and a split, ways to split, phantoms
+``records``     one JSON file a run, and families of them
 ``runtime``     profile, seed, device, folders, provenance
 
 ``import hqnn_utils`` itself loads none of them, and neither torch nor PennyLane.

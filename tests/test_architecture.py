@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -14,12 +16,15 @@ def test_arrows_between_rooms_point_down():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_import_is_lazy():
-    code = (
-        "import sys, hqnn_utils; "
-        "heavy = {'torch', 'pennylane', 'medmnist', 'numpy', 'matplotlib'}; "
-        "print(sorted(heavy & sys.modules.keys()))"
-    )
+@pytest.mark.parametrize(
+    ("module", "heavy"),
+    [
+        ("hqnn_utils", ("torch", "pennylane", "medmnist", "numpy", "matplotlib")),
+        ("hqnn_utils.records", ("torch", "pennylane", "medmnist", "matplotlib")),
+    ],
+)
+def test_import_is_light(module, heavy):
+    code = f"import sys, {module}; print(sorted(set({heavy!r}) & sys.modules.keys()))"
     command = [sys.executable, "-c", code]
     out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert out.strip() == "[]"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from hqnn_utils.records import measured_dir
 from hqnn_utils.runtime import results_dir
-from hqnn_utils.studies.families import measured_dir
 from hqnn_utils.studies.plans import known_plans, load_plan, read_table
 from hqnn_utils.studies.study import run_study
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from hqnn_utils.records import measured_dir
 from hqnn_utils.runtime import choose
-from hqnn_utils.studies.families import measured_dir
 from hqnn_utils.studies.settings import StudyError, grid
 
 NOT_A_TABLE = "hypotheses"  # lies in the same folder, see ``verdicts``

@@ -16,8 +16,8 @@ from torch import nn
 from hqnn_utils.data import Dataset, load_dataset
 from hqnn_utils.data.splits import apply_protocol, limit_train, shuffle_labels
 from hqnn_utils.models import build_model, count_parameters, extract_features
+from hqnn_utils.records import Record, load_record, plain, save_record
 from hqnn_utils.runtime import data_dir, provenance
-from hqnn_utils.studies.records import Record, load_record, plain, save_record
 from hqnn_utils.studies.settings import Setting, as_setting, with_defaults
 from hqnn_utils.training import FitResult, fit, predict_proba, score_predictions
 

@@ -10,8 +10,8 @@ from hqnn_utils.data import check_dataset
 from hqnn_utils.data.splits import check_protocol
 from hqnn_utils.models import BACKBONES, holds_circuit
 from hqnn_utils.quantum import CircuitSpec, check_engine
+from hqnn_utils.records import plain
 from hqnn_utils.runtime import choose, whole_number
-from hqnn_utils.studies.records import plain
 from hqnn_utils.training import TrainConfig, TrainingError
 
 

@@ -16,9 +16,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from hqnn_utils.records import Record, load_family, load_record, save_family, save_record
 from hqnn_utils.runtime import choose
-from hqnn_utils.studies.families import load_family, save_family
-from hqnn_utils.studies.records import Record, load_record, save_record
 from hqnn_utils.studies.run import load_data, with_data
 from hqnn_utils.studies.settings import Setting, StudyError, as_setting, with_defaults
 from hqnn_utils.studies.workers import Failure, Job, carry_out, need_cluster

@@ -9,7 +9,7 @@ import numpy as np
 
 from hqnn_utils.evaluation.comparison import mean_interval
 from hqnn_utils.evaluation.metrics import scores, wilson_interval
-from hqnn_utils.studies.records import Record
+from hqnn_utils.records import Record
 from hqnn_utils.studies.settings import DEFAULTS, with_defaults
 
 SHOWN = ("accuracy", "precision", "sensitivity", "specificity", "f1", "auc")

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 
 from hqnn_utils.evaluation.comparison import holm, two_level_bootstrap, verdict
 from hqnn_utils.evaluation.power import detectable_difference, power_for
-from hqnn_utils.studies.families import measured
+from hqnn_utils.records import Record, measured
 from hqnn_utils.studies.plans import plans_dir
-from hqnn_utils.studies.records import Record
 from hqnn_utils.studies.tables import Groups, by_condition, condition, label, predictions
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import joblib
 import torch
 
-from hqnn_utils.studies.records import Record
+from hqnn_utils.records import Record
 from hqnn_utils.studies.run import run_setting
 from hqnn_utils.studies.settings import Setting, StudyError
 

@@ -145,7 +145,7 @@ def store_outputs(notebook, path: Path) -> None:
 
 def store_times(tree: Tree, name: str, **seconds: float) -> None:
     """Add the measured seconds of each profile to the course's times."""
-    from hqnn_utils.studies.records import write_json_atomically
+    from hqnn_utils.records import write_json_atomically
 
     measured_on = {
         "cores": os.cpu_count(),

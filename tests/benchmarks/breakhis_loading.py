@@ -33,7 +33,7 @@ from hqnn_utils.data.breakhis_names import (  # noqa: E402  (same)
     list_images,
 )
 from hqnn_utils.data.splits import assign_folds  # noqa: E402  (same)
-from hqnn_utils.studies.records import write_json_atomically  # noqa: E402  (same)
+from hqnn_utils.records import write_json_atomically  # noqa: E402  (same)
 
 COUNTS = {
     "B": {40: 625, 100: 644, 200: 623, 400: 588},

@@ -509,7 +509,7 @@ def main() -> None:
         "large": {} if a.quick or a.device != "cpu" else large(a.device),
     }
     print(table(record))
-    from hqnn_utils.studies.records import write_json_atomically
+    from hqnn_utils.records import write_json_atomically
 
     write_json_atomically(a.out / f"quantum_layer_{a.device}.json", record)
     figure(record, a.out / f"quantum_layer_{a.device}.png")

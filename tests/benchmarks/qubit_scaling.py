@@ -25,7 +25,7 @@ from pathlib import Path
 import torch
 
 from hqnn_utils.quantum import CircuitSpec, QuantumLayer, init_weights
-from hqnn_utils.studies.records import write_json_atomically
+from hqnn_utils.records import write_json_atomically
 
 ENGINES = {
     "fused": dict(engine="fused"),

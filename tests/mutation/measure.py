@@ -39,21 +39,18 @@ ROOMS = {
     "training": Room(("hqnn_utils/training/*",), ("tests/training",)),
     "evaluation": Room(("hqnn_utils/evaluation/*",), ("tests/evaluation",)),
     "splits": Room(("hqnn_utils/data/splits/*",), ("tests/data/splits",)),
-    "studies": Room(  # without the comparison of all stored records, which takes long
-        ("hqnn_utils/studies/*",),
-        tuple(
-            f"tests/studies/test_{name}.py"
-            for name in (
-                "records",
-                "families",
-                "settings",
-                "run",
-                "study",
-                "workers",
-                "tables",
-                "verdicts",
-                "plans",
-            )
+    # With the records, and without the comparison of all those stored, which takes long.
+    "studies": Room(
+        ("hqnn_utils/studies/*", "hqnn_utils/records/*"),
+        (
+            "tests/records",
+            "tests/studies/test_settings.py",
+            "tests/studies/test_run.py",
+            "tests/studies/test_study.py",
+            "tests/studies/test_workers.py",
+            "tests/studies/test_tables.py",
+            "tests/studies/test_verdicts.py",
+            "tests/studies/test_plans.py",
         ),
     ),
     "heads": Room(

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from hqnn_utils.evaluation.metrics import scores
+from hqnn_utils.records import load_family, measured_dir
 from hqnn_utils.studies import as_setting, load_all, load_plan, measured
-from hqnn_utils.studies.families import load_family, measured_dir
 from hqnn_utils.studies.plans import known_plans
 from hqnn_utils.studies.settings import with_defaults
 

@@ -5,9 +5,9 @@ import json
 import pytest
 from study_toys import QUICK
 
+from hqnn_utils.records import load_family
 from hqnn_utils.studies import StudyError, as_setting, load_plan, plans, tables, verdicts
 from hqnn_utils.studies.__main__ import main
-from hqnn_utils.studies.families import load_family
 
 
 @pytest.mark.parametrize("name", plans.known_plans())

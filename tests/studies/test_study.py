@@ -8,6 +8,7 @@ import torch
 from study_toys import QUICK, TABLE, phantom, prints
 
 from hqnn_utils.data.splits import apply_protocol
+from hqnn_utils.records import RecordError, save_record
 from hqnn_utils.studies import (
     Record,
     StudyError,
@@ -19,7 +20,6 @@ from hqnn_utils.studies import (
     workers,
 )
 from hqnn_utils.studies import run as run_module
-from hqnn_utils.studies.records import RecordError, save_record
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ from scipy import stats
 from sklearn.metrics import accuracy_score, f1_score, recall_score, roc_auc_score
 from statsmodels.stats.proportion import proportion_confint
 
+from hqnn_utils.records import Record
 from hqnn_utils.studies import tables
-from hqnn_utils.studies.records import Record
 
 IDS = [f"test/{i}" for i in range(90)]
 Y = (np.arange(90) % 3 == 0).astype(int)

@@ -6,8 +6,8 @@ import signal
 import pytest
 from study_toys import QUICK, TABLE, prints
 
+from hqnn_utils.records import Record
 from hqnn_utils.studies import StudyError, as_setting, run_study, workers
-from hqnn_utils.studies.records import Record
 from hqnn_utils.studies.workers import Failure, Job, carry_out
 
 NEEDS_DASK = 'needs pip install "hqnn_utils[cluster]"'

@@ -11,7 +11,7 @@ import json
 from importlib import resources
 from pathlib import Path
 
-from hqnn_utils.studies.records import (
+from hqnn_utils.records.record import (
     SCHEMA,
     Record,
     RecordError,

@@ -6,8 +6,8 @@ import os
 import numpy as np
 import pytest
 
-from hqnn_utils.studies import load_all, records
-from hqnn_utils.studies.records import Record, RecordError, plain, save_record
+from hqnn_utils.records import Record, RecordError, load_all, plain, save_record
+from hqnn_utils.records import record as records
 
 
 def example(**changes):

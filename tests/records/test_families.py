@@ -4,8 +4,7 @@ import json
 
 import pytest
 
-from hqnn_utils.studies import families
-from hqnn_utils.studies.records import Record, RecordError, save_record
+from hqnn_utils.records import Record, RecordError, families, save_record
 
 
 def record(name, seed=0, digest="d", epochs=2):
@@ -103,6 +102,6 @@ def test_measured_families_are_found_and_named(monkeypatch, tmp_path):
 def test_without_a_checkout_the_package_holds_them(monkeypatch):
     here = families.measured_dir()
     assert here.parts[-3:] == ("notebooks", "results", "measured")
-    monkeypatch.setattr(families, "__file__", "/nowhere/hqnn_utils/studies/families.py")
+    monkeypatch.setattr(families, "__file__", "/nowhere/hqnn_utils/records/families.py")
     installed = families.measured_dir()
     assert installed.name == "measured"

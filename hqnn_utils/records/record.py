@@ -1,0 +1,176 @@
+"""One JSON record a run, so that every number in the course can be traced and recomputed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import re
+import tempfile
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+SCHEMA = 1
+# Parts that differ between two identical runs: when it ran, how long it took, on what.
+VOLATILE = ("provenance", "timing")
+REQUIRED_KEYS = {"schema", "name", "settings", "data", "scores", "predictions"}
+PER_IMAGE = ("ids", "labels", "probabilities")
+
+
+class RecordError(ValueError):
+    """A record that cannot be read or written; the message names the file and the remedy."""
+
+
+@dataclass
+class Record:
+    """One run: what was chosen, on what data, and what came out.
+
+    Attributes
+    ----------
+    name : file name without ``.json``; letters, digits, ``-``, ``_`` and ``.`` only.
+    settings : everything that was chosen before the run (backbone, head, seed, epochs, ...).
+    data : ``describe()`` of the dataset: name, source, digest, size, phantom yes or no.
+    scores : numbers per split, e.g. ``{"test": {"accuracy": 0.87, ...}}``.
+    predictions : per split ``{"ids": [...], "labels": [...], "probabilities": [...]}``, one entry
+        per image.
+    history : one dict per epoch.
+    timing : seconds.
+    provenance : ``runtime.provenance()``.
+
+    Raises
+    ------
+    RecordError : a name with other characters, or predictions whose lists differ in length.
+    """
+
+    name: str
+    settings: dict
+    data: dict
+    scores: dict
+    predictions: dict
+    history: list = field(default_factory=list)
+    timing: dict = field(default_factory=dict)
+    provenance: dict = field(default_factory=dict)
+    schema: int = SCHEMA
+
+    def __post_init__(self):
+        if not re.fullmatch(r"[\w.-]+", self.name):
+            raise RecordError(
+                f"record name {self.name!r} may hold letters, digits, '-', '_' and '.' only"
+            )
+        for split, part in self.predictions.items():
+            lengths = {key: len(part[key]) for key in PER_IMAGE}
+            if len(set(lengths.values())) != 1:
+                raise RecordError(
+                    f"record {self.name!r}: predictions of {split!r} differ in length: {lengths}"
+                )
+
+    @classmethod
+    def from_dict(cls, content: dict) -> Record:
+        """A record from its JSON. RecordError where a part is missing or unknown."""
+        missing = REQUIRED_KEYS - content.keys()
+        if missing:
+            raise RecordError(f"lacks {sorted(missing)}")
+        try:
+            return cls(**content)
+        except (TypeError, KeyError, AttributeError) as error:
+            raise RecordError(f"is no record ({type(error).__name__}: {error})") from None
+
+    def plain(self) -> dict:
+        """The record as JSON holds it."""
+        return plain(asdict(self))
+
+    def fingerprint(self) -> str:
+        """SHA-256 of what two identical runs must share: everything but time and machine."""
+        stable = {k: v for k, v in self.plain().items() if k not in VOLATILE}
+        return hashlib.sha256(json.dumps(stable, sort_keys=True).encode()).hexdigest()
+
+
+def plain(value):
+    """A value as JSON holds it: numpy and torch scalars and arrays as plain Python.
+
+    Floats keep seven significant digits, all that float32 knows: files stay small and diffs short.
+    NaN and infinity become null, because JSON has neither. RecordError for anything else.
+    """
+    if isinstance(value, dict):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(v) for v in value]
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    if isinstance(value, float):
+        return float(f"{value:.7g}") if math.isfinite(value) else None
+    if value is None or isinstance(value, (str, int, bool)):
+        return value
+    raise RecordError(f"a record cannot hold a {type(value).__name__}: {value!r}")
+
+
+def write_json_atomically(path: str | os.PathLike, content, compact: bool = False) -> Path:
+    """Write JSON so that a reader sees the old file or the new one, never half of one.
+
+    ``compact`` writes no indentation, keeps the order of keys, and puts one run on a line.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = _compact_json(content) if compact else _indented_json(content)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text + "\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return path
+
+
+def _indented_json(content) -> str:
+    text = json.dumps(plain(content), indent=1, sort_keys=True, allow_nan=False)
+    # A list of numbers or words on one line: shorter files and diffs. JSON strings hold no line
+    # ends, so this is safe.
+    return re.sub(r"\[[^\[\]{}]*\]", lambda found: re.sub(r"\n\s*", " ", found[0]), text)
+
+
+def _compact_json(content) -> str:
+    text = json.dumps(plain(content), allow_nan=False)
+    # One run a line, so that a diff shows which run changed.
+    return re.sub(r'(?<=[{}]), (?="[^"]+": \{"settings")', ",\n", text)
+
+
+def save_record(record: Record, folder: str | os.PathLike) -> Path:
+    """Write ``record`` atomically to ``folder/<name>.json`` and return the path."""
+    return write_json_atomically(Path(folder) / f"{record.name}.json", record.plain())
+
+
+def load_record(path: str | os.PathLike) -> Record:
+    """Read a record. Raises RecordError for a missing, damaged or newer-schema file."""
+    path = Path(path)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RecordError(
+            f"no record at {path}: run the notebook that makes it, or check the name"
+        ) from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise RecordError(
+            f"record {path} is damaged ({error}): delete it and run its notebook again"
+        ) from None
+    if not isinstance(content, dict) or "schema" not in content:
+        raise RecordError(
+            f"{path} is JSON but not a record (no 'schema'): delete it or move it elsewhere"
+        )
+    schema = content["schema"]
+    if not isinstance(schema, int) or schema > SCHEMA:
+        raise RecordError(
+            f"record {path} has schema {schema}, this hqnn_utils reads up to {SCHEMA}: "
+            "update hqnn_utils"
+        )
+    try:
+        return Record.from_dict(content)
+    except RecordError as error:
+        raise RecordError(
+            f"record {path} is damaged ({error}): delete it and run its notebook again"
+        ) from None
