@@ -1,6 +1,10 @@
 """The course's own tool works on the notebooks as files. ``make`` calls it through ``course.py``.
 
 ``files``      where things lie; notebooks read and written
+``comments``   comments in code cells that speak to pages
+``alt``        alt texts of figures
+``folding``    solutions folded behind their exercise
+``pages``      a notebook as an HTML page
 ``generated``  badges and install cells from ``course.yml``, the README's tables from records
 ``tables``     the result tables of the README and of ``make run``
 ``running``    execute a notebook; store its outputs, records and times

@@ -10,6 +10,8 @@ from pathlib import Path
 import nbformat
 import yaml
 
+from coursekit.comments import code_only
+
 
 @dataclass(frozen=True)
 class Tree:
@@ -85,8 +87,8 @@ def code_digest(notebook) -> str:
     """Digest of the code cells: stored when they are executed, compared by a test.
 
     The install cell does not count: an instructor's retarget changes it, and no output depends on
-    it.
+    it. Nor do comments for pages (``comments``).
     """
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    code = [cell.source for cell in cells if "bootstrap" not in tags(cell)]
+    code = [code_only(cell.source) for cell in cells if "bootstrap" not in tags(cell)]
     return hashlib.sha256(json.dumps(code).encode()).hexdigest()

@@ -1,6 +1,7 @@
 """Badges and install cells made from ``course.yml``, tables of the README made from records.
 
-``sync`` rewrites them all. ``retarget`` sets the course's address first.
+``sync`` rewrites them all, folds solutions and gives figures their alt texts. ``retarget`` sets the
+course's address first.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ import re
 import subprocess
 
 from coursekit import tables
+from coursekit.alt import write_alts
 from coursekit.files import Tree, read, tags, write
+from coursekit.folding import fold
 
 ON_GITHUB = r"[\w.-]+/[\w.-]+"
 COLAB_BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
@@ -108,11 +111,15 @@ def replace_between(text: str, name: str, content: str) -> str:
     return pattern.sub(lambda match: f"{match[1]}{content}\n{match[2]}", text)
 
 
-def sync(tree: Tree, check: bool = False) -> list[str]:
-    """Rewrite everything generated and name what was stale. With ``check``, only name it."""
+def sync(tree: Tree, check: bool = False, entries: list[dict] | None = None) -> list[str]:
+    """Rewrite everything generated and name what was stale.
+
+    With ``check``, only name it; with ``entries`` of ``course.yml``, only in these notebooks and
+    in the README.
+    """
     course, times = tree.course(), tree.times()
     stale = []
-    for entry in course["notebooks"]:
+    for entry in course["notebooks"] if entries is None else entries:
         path = tree.path_of(entry)
         if not path.exists():
             raise SystemExit(f"course.yml names {path.name}, which does not exist")
@@ -131,14 +138,15 @@ def sync(tree: Tree, check: bool = False) -> list[str]:
 
 
 def _renew_cells(notebook, course: dict, entry: dict, times: dict) -> bool:
-    """Rewrite badges and install cell of a notebook; True if that changed anything."""
+    """Rewrite what is generated in a notebook; True if that changed anything."""
+    arranged = [fold(notebook), write_alts(notebook)]
     before = [cell.source for cell in notebook.cells]
     for cell in notebook.cells:
         if "bootstrap" in tags(cell):
             cell.source = bootstrap_source(course)
         elif "badges" in tags(cell):
             cell.source = badges_source(course, entry, times)
-    return [cell.source for cell in notebook.cells] != before
+    return any(arranged) or [cell.source for cell in notebook.cells] != before
 
 
 def _renewed_readme(tree: Tree, text: str, course: dict, times: dict) -> str:

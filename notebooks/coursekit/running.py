@@ -11,8 +11,11 @@ from datetime import date
 from pathlib import Path
 
 from coursekit import tables
+from coursekit.alt import write_alts
 from coursekit.files import HERE, Tree, clear, code_digest, read, tags, write
+from coursekit.folding import fold
 from coursekit.generated import sync
+from coursekit.pages import to_html
 
 
 @contextmanager
@@ -82,7 +85,7 @@ def run(tree: Tree, name: str, profile: str, out: Path) -> None:
     remove_records(results / stem)
     print(f"running {stem} in the {profile} profile ...", flush=True)
     notebook, seconds = run_notebook(source, out / source.name, profile, results, progress=True)
-    page = to_html(notebook, out / f"{stem}.html")
+    page = to_html(tidy(notebook), out / f"{stem}.html")
     report = tables.report(results / stem)
     if report:
         print(f"\n{report}")
@@ -93,15 +96,6 @@ def remove_records(folder: Path) -> None:
     """Remove the records of an earlier run, so that none is taken for new."""
     for old in folder.glob("*.json"):
         old.unlink()
-
-
-def to_html(notebook, path: Path) -> Path:
-    """Write a notebook as a page."""
-    from nbconvert import HTMLExporter
-
-    body, _ = HTMLExporter().from_notebook_node(tidy(notebook))
-    path.write_text(body, encoding="utf-8")
-    return path
 
 
 def execute(tree: Tree, names: list[str]) -> None:
@@ -126,12 +120,14 @@ def execute(tree: Tree, names: list[str]) -> None:
         store_times(tree, entry["name"], smoke=smoke, laptop=laptop)
         size = path.stat().st_size / 1024
         print(f"{entry['name']}: smoke {smoke:.0f} s, laptop {laptop:.0f} s, {size:.0f} kB")
-    sync(tree)
+    sync(tree, entries=entries)
 
 
 def store_outputs(notebook, path: Path) -> None:
-    """Write an executed notebook as the course keeps it, with the digest of its code."""
+    """Write an executed notebook as the course keeps it: alt texts, folds, its code's digest."""
     notebook = tidy(notebook)
+    write_alts(notebook)
+    fold(notebook)
     for cell in notebook.cells:
         if "draws-images" in tags(cell):  # dataset images are never committed
             clear(cell)

@@ -6,11 +6,22 @@ import re
 
 import nbformat
 import pytest
+from coursekit.alt import figures
+from coursekit.comments import alt_texts, is_titled
 from coursekit.files import HERE, code_digest, read, tags
 from coursekit.generated import bootstrap_source
 
 ENTRIES = HERE.course()["notebooks"]
-each = pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e["name"])
+# Notebooks 00 to 03 are being rebuilt; what they do not yet have is asked of them when they land.
+ARRANGED = [e for e in ENTRIES if e["name"][:2] > "03" or e.get("rebuilt")]
+
+
+def for_each(entries):
+    return pytest.mark.parametrize("entry", entries, ids=lambda e: e["name"])
+
+
+each = for_each(ENTRIES)
+each_arranged = for_each(ARRANGED)
 VERBS = """
 apply ask build calculate check choose compare compute count decide derive describe design
 detect draw estimate evaluate explain find fit judge measure name open plan predict read
@@ -201,3 +212,34 @@ def test_drawing_functions_stand_right_before_their_use(entry, notebook):
         functions = re.findall(r"^def (\w+)", cell.source, re.M)
         following = notebook.cells[index + 1].source
         assert any(f"{name}(" in following for name in functions), cell.source
+
+
+# ------------------------------------------------------------------------- figures, folding
+
+
+@each_arranged
+def test_every_figure_has_an_alt_text(entry, notebook):
+    """One comment a figure, copied to the stored output; no numbers in it that grow stale."""
+    for cell in notebook.cells:
+        if cell.cell_type != "code" or "draws-images" in tags(cell):
+            continue
+        shown = [figure.metadata.get("image/png", {}).get("alt") for figure in figures(cell)]
+        assert shown == alt_texts(cell.source), cell.source
+        for text in shown:
+            assert 30 <= len(text) <= 600, text
+            assert not re.search(r"\d[.]\d", text), f"a number that may change: {text}"
+
+
+@each_arranged
+def test_solutions_and_drawing_functions_are_folded(entry, notebook):
+    """For JupyterLab, Colab and a book; ``course.py sync`` writes it."""
+    for _, cell in tagged(notebook, "solution"):
+        assert is_titled(cell.source), cell.source
+        assert cell.metadata["jupyter"] == {"source_hidden": True, "outputs_hidden": True}
+        assert cell.metadata["cellView"] == "form"
+        assert {"hide-cell", "solution"} <= set(tags(cell))
+        assert "hide-input" not in tags(cell)
+    for _, cell in tagged(notebook, "hide-input"):
+        assert cell.metadata["jupyter"] == {"source_hidden": True}
+    for _, cell in tagged(notebook, "exercise"):
+        assert "jupyter" not in cell.metadata, "an exercise is never folded"

@@ -2,14 +2,20 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 
 import nbformat
 import pytest
+from bs4 import BeautifulSoup
 from coursekit import generated, running, tables
+from coursekit.alt import write_alts
+from coursekit.comments import alt_texts
 from coursekit.files import HERE, Tree, code_digest, read, tags, write
+from coursekit.folding import fold
+from coursekit.pages import to_html
 from coursekit.student import student
 
 from hqnn_utils.evaluation.metrics import scores
@@ -108,12 +114,41 @@ def test_nothing_generated_is_stale():
 
 
 def test_sync_finds_a_hand_edited_table(tree):
+    generated.sync(tree)
     text = tree.readme.read_text()
     tree.readme.write_text(text.replace("| question |", "| riddle |"))
     assert generated.sync(tree, check=True) == ["README.md"]
     assert "| riddle |" in tree.readme.read_text(), "check changes nothing"
     assert generated.sync(tree) == ["README.md"]
     assert tree.readme.read_text() == text
+
+
+def test_sync_can_be_kept_to_some_notebooks(tree):
+    """``execute 00`` leaves the other notebooks as they are."""
+    first, second = tree.course()["notebooks"][:2]
+    for entry in (first, second):
+        notebook = read(tree.path_of(entry))
+        notebook.cells[1].source = "stale"
+        write(notebook, tree.path_of(entry))
+    stale = generated.sync(tree, entries=[second])
+    assert [name for name in stale if name != "README.md"] == [f"{second['name']}.ipynb"]
+    assert read(tree.path_of(first)).cells[1].source == "stale"
+
+
+def test_sync_folds_solutions_and_writes_alt_texts(tree):
+    path = tree.notebooks / "04_qubits_and_circuits.ipynb"
+    wanted = read(path)
+    undone = read(path)
+    for cell in undone.cells:
+        cell.metadata.pop("jupyter", None)
+        for output in cell.get("outputs", []):
+            output.get("metadata", {}).pop("image/png", None)
+    assert undone != wanted
+    write(undone, path)
+    assert path.name in generated.sync(tree, check=True)
+    assert read(path) == undone, "check changes nothing"
+    generated.sync(tree)
+    assert read(path) == wanted
 
 
 def test_sync_names_what_is_missing(tree):
@@ -222,10 +257,15 @@ def test_what_is_stored_has_a_digest_and_no_dataset_images(tmp_path):
     images.metadata["tags"] = ["draws-images"]
     injected.metadata["tags"] = ["injected-parameters"]
     notebook = nbformat.v4.new_notebook(cells=[plain, images, injected])
+    solution = drawing("# alt: what is seen\n1", {}).cells[1]
+    solution.metadata["tags"] = ["solution"]
+    notebook.cells.append(solution)
     notebook.metadata["papermill"] = {"duration": 1}
     running.store_outputs(notebook, tmp_path / "stored.ipynb")
     stored = read(tmp_path / "stored.ipynb")
-    assert [len(cell.outputs) for cell in stored.cells] == [1, 0]
+    assert [len(cell.outputs) for cell in stored.cells] == [1, 0, 2]
+    assert stored.cells[2].outputs[1].metadata["image/png"]["alt"] == "what is seen"
+    assert stored.cells[2].metadata["cellView"] == "form"
     assert stored.metadata["hqnn"]["code_digest"] == code_digest(stored)
     assert stored.metadata["hqnn"]["profile"] == "laptop"
     assert "papermill" not in stored.metadata
@@ -249,6 +289,100 @@ def test_unknown_notebook_is_clear(tmp_path):
         running.execute(HERE, ["77"])
 
 
+# ------------------------------------------------------------------- alt texts and folding
+
+# one pixel
+PNG = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGA"
+    "WjR9awAAAABJRU5ErkJggg=="
+)
+
+
+def drawing(source, *figures):
+    """A notebook of one code cell that drew figures, each with its own metadata."""
+    made = nbformat.v4.new_code_cell(source)
+    made.outputs = [nbformat.v4.new_output("stream", name="stdout", text="first")]
+    for metadata in figures:
+        data = {"image/png": PNG, "text/plain": "<Figure>"}
+        made.outputs.append(nbformat.v4.new_output("display_data", data, metadata=metadata))
+    return nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# alt: no code"), made])
+
+
+def test_alt_texts_are_read_from_comments():
+    source = "# alt: a curve\n#   that falls\n# alt:  bars \n# a reason\n#   too\nx = '# alt: no'"
+    assert alt_texts(source) == ["a curve that falls", "bars"]
+    assert alt_texts("x = 1") == []
+
+
+def test_alt_texts_go_to_the_pictures_in_their_order():
+    notebook = drawing("# alt: left\n# alt: right\ndraw()", {"image/png": {"width": 3}}, {})
+    assert write_alts(notebook)
+    stream, first, second = notebook.cells[1].outputs
+    assert first.metadata["image/png"] == {"width": 3, "alt": "left"}
+    assert second.metadata["image/png"] == {"alt": "right"}
+    assert "metadata" not in stream
+    nbformat.validate(notebook)
+    assert not write_alts(notebook), "nothing left to do"
+    notebook.cells[1].source = "# alt: other\ndraw()"
+    assert write_alts(notebook)
+    assert first.metadata["image/png"]["alt"] == "other"
+
+
+def test_the_page_has_the_alt_texts(tmp_path):
+    notebook = drawing('# alt: "a" < b & c\ndraw()', {"image/png": {"width": 30}})
+    page = BeautifulSoup(to_html(notebook, tmp_path / "07_page.html").read_text(), "html.parser")
+    (image,) = page.find_all("img")
+    assert image["alt"] == '"a" < b & c'
+    assert image["width"] == "30"
+    assert page.title.text == "07_page"
+    assert "# alt:" not in page.text, "it is said once, to those who need it"
+    assert notebook.cells[1].outputs[1].metadata == {"image/png": {"width": 30}}, "left alone"
+    assert not page.find_all("details")
+
+
+def folded(source="check('00.x', 3)", *marks):
+    notebook = notebook_of(source, "text")
+    notebook.cells[1].metadata["tags"] = list(marks)
+    return notebook, notebook.cells[1]
+
+
+def test_solutions_are_folded_for_each_reader():
+    notebook, cell = folded("check('00.x', 3)", "solution", "other")
+    digest = code_digest(notebook)
+    assert fold(notebook)
+    assert cell.metadata["jupyter"] == {"source_hidden": True, "outputs_hidden": True}
+    assert cell.metadata["cellView"] == "form"
+    assert cell.metadata["tags"] == ["solution", "other", "hide-cell"]
+    assert cell.source == "# @title Solution\ncheck('00.x', 3)"
+    assert code_digest(notebook) == digest
+    assert not fold(notebook), "nothing left to do"
+
+
+def test_of_a_drawing_function_the_code_is_folded():
+    notebook, cell = folded("def draw(): ...", "hide-input")
+    assert fold(notebook)
+    assert cell.metadata == {"tags": ["hide-input"], "jupyter": {"source_hidden": True}}
+    assert cell.source == "def draw(): ..."
+    notebook, cell = folded("x = 1", "exercise")
+    assert not fold(notebook)
+
+
+def test_the_page_folds_solutions_and_drawing_functions(tmp_path):
+    notebook, _ = folded("secret = 1", "solution")
+    drawn, cell = folded("def draw(): ...", "hide-input")
+    cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text="drawn picture")]
+    notebook.cells += [*drawn.cells, nbformat.v4.new_code_cell("shown = 1")]
+    fold(notebook)
+    page = to_html(notebook, tmp_path / "page.html").read_text()
+    inside = re.findall(r"<details.*?</details>", page, re.S)
+    assert ["secret" in part for part in inside] == [True, False]
+    assert "How it is drawn" in inside[1]
+    outside = re.sub(r"<details.*?</details>", "", page, flags=re.S)
+    assert "secret" not in outside
+    assert "drawn picture" in outside, "the output stays in sight"
+    assert "shown" in outside
+
+
 # ------------------------------------------------------------------------ files, students
 
 
@@ -261,6 +395,22 @@ def test_code_digest_sees_code_and_nothing_else():
     digest = code_digest(notebook_of("a", "x"))
     assert digest == code_digest(notebook_of("a", "y"))
     assert digest != code_digest(notebook_of("b", "x"))
+
+
+def test_code_digest_ignores_comments_for_pages():
+    """Neither an alt text nor a fold makes stored outputs stale; other comments are code."""
+    code = "x = 1\n# a reason\ny = 2"
+    digest = code_digest(notebook_of(code, "x"))
+    for same in (
+        f"# alt: one line\n{code}",
+        f"# alt: two\n#   lines\n# alt: another figure\n{code}",
+        f"# @title Solution\n{code}",
+        f"# @title Solution\n# alt: a figure\n{code}",
+        "x = 1\n# alt: further down\n# a reason\ny = 2",
+    ):
+        assert code_digest(notebook_of(same, "x")) == digest, same
+    for other in (f"# Alt: {code}", f"#   indented\n{code}", f"\n# @title Solution\n{code}"):
+        assert code_digest(notebook_of(other, "x")) != digest, other
 
 
 def test_an_invalid_notebook_is_not_written(tmp_path):
