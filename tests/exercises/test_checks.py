@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hqnn_utils.exercises import Verdict, check, known_exercises
-from hqnn_utils.exercises.grading import number
+from hqnn_utils.exercises.grading import function, number
 
 RIGHT, WRONG = {}, []
 for file in sorted((Path(__file__).parent / "cases").glob("nb*.py")):
@@ -92,3 +92,16 @@ def test_known_exercises_stand_in_the_order_of_the_notebooks():
     numbers = [name[:2] for name in known_exercises()]
     assert numbers == sorted(numbers)
     assert known_exercises()[:3] == ["00.majority", "00.sensitivity", "00.circuit"]
+
+
+def test_a_function_of_a_function():
+    def slope(f, x):
+        return f(x + 1) - f(x)
+
+    def square(x):
+        return x * x
+
+    verdict = function(slope, lambda f, x: 2 * x + 1, [(square, 3)], "right", names=["f", "x"])
+    assert verdict.ok is True
+    verdict = function(slope, lambda f, x: 2 * x, [(square, 3)], "right", names=["f", "x"])
+    assert verdict.message == "with f = a function, x = 3 it gives 7, expected 6"
