@@ -142,22 +142,12 @@ def load_breakhis(
     DataError : no images, a name that is not BreakHis's, an unreadable image, an empty
         magnification, too few patients in a class, a damaged or unsafe archive.
     """
-    if magnification != "all":
-        choose("magnification", magnification, MAGNIFICATIONS)
-    choose("crop", crop, CROPS)
-    choose("split", split, LEVELS)
-    if not 8 <= size <= HEIGHT:
-        raise ValueError(
-            f"size must lie between 8 and {HEIGHT} pixels (the images' height), got {size}"
-        )
+    _check_options(magnification, size, split, crop)
     root = _find_root(source)
     if root == "phantom":
         return resplit(phantom_patients(size, seed), split, seed, fold, folds)
     chosen = _choose_images(root, magnification, progress)
-    names = [name for _, name in chosen]
-    labels = np.array([name.label for name in names])
-    patients = np.array([name.patient for name in names])
-    assign_folds(labels, patients, folds, seed)  # too few patients: say so before decoding
+    _check_patients([name for _, name in chosen], folds, seed)  # before anything is decoded
     paths = [path for path, _ in chosen]
     images, digest = resized_images(paths, Resizing(size, crop), cache, workers, progress)
     data = from_names(
@@ -168,6 +158,24 @@ def load_breakhis(
         digest=digest,
     )
     return resplit(data, split, seed, fold, folds)
+
+
+def _check_options(magnification: int | str, size: int, split: str, crop: str) -> None:
+    if magnification != "all":
+        choose("magnification", magnification, MAGNIFICATIONS)
+    choose("crop", crop, CROPS)
+    choose("split", split, LEVELS)
+    if not 8 <= size <= HEIGHT:
+        raise ValueError(
+            f"size must lie between 8 and {HEIGHT} pixels (the images' height), got {size}"
+        )
+
+
+def _check_patients(names: list[SlideName], folds: int, seed: int) -> None:
+    """DataError where a class has fewer patients than there are folds."""
+    labels = np.array([name.label for name in names])
+    patients = np.array([name.patient for name in names])
+    assign_folds(labels, patients, folds, seed)
 
 
 def phantom_patients(size: int = 64, seed: int = 0, **options) -> HistologyData:

@@ -90,22 +90,13 @@ def fit(
     run = _Run(model, train, val, config, device or default_device())
     if path is not None and path.exists():
         run.restore(load_checkpoint(path, belongs_to, run.device))
-    done_before, began = run.result.seconds, time.perf_counter()
     bar = _progress_bar(config.epochs, len(run.result.history), progress)
     with bar, run.guard(path, bar):
-        for _ in range(len(run.result.history), config.epochs):
-            if run.result.out_of_patience(config.patience):
-                break
-            epoch = run.epoch()
-            run.result.seconds = done_before + time.perf_counter() - began
+        while not run.is_done():
+            run.epoch()
             if path is not None:
                 save_checkpoint(path, {"settings": belongs_to, **run.content()})
-            bar.set_postfix(
-                loss=f"{epoch['loss']:.3f}",
-                val_auc=f"{epoch['val_auc']:.3f}",
-                best=f"{run.result.best_val_auc:.3f}",
-            )
-            bar.update()
+            _show(bar, run.result)
     run.result.stopped_early = len(run.result.history) < config.epochs
     model.load_state_dict(run.best_weights)
     return run.result
@@ -140,9 +131,14 @@ class _Run:
                 f"this model has {', '.join(self.parts) or 'nothing'} to train"
             )
 
-    def epoch(self) -> dict:
+    def is_done(self) -> bool:
+        """All epochs were trained, or the validation AUC has not risen for too long."""
+        trained = len(self.result.history)
+        return trained >= self.config.epochs or self.result.out_of_patience(self.config.patience)
+
+    def epoch(self) -> None:
         """Train for one epoch, validate, keep the weights if they are the best so far."""
-        number = len(self.result.history)
+        began, number = time.perf_counter(), len(self.result.history)
         # A seed of its own for each epoch: a resumed run needs no random state from the one before.
         with torch.random.fork_rng(devices=[self.device] if self.scaler.is_enabled() else []):
             torch.manual_seed(1_000_003 * self.config.seed + number)
@@ -160,7 +156,7 @@ class _Run:
         if self.result.best_epoch == 0 or val_auc > self.result.best_val_auc:
             self.result.best_epoch, self.result.best_val_auc = number + 1, val_auc
             self.best_weights = copy.deepcopy(self.model.state_dict())
-        return entry
+        self.result.seconds += time.perf_counter() - began
 
     def _train_epoch(self, number: int) -> tuple[float, dict[str, float]]:
         """One pass over the training images: mean loss, and mean gradient norm of each part."""
@@ -325,6 +321,17 @@ def _progress_bar(epochs: int, done: int, progress: bool | str) -> tqdm:
         file=sys.stdout,
         ncols=110,
     )
+
+
+def _show(bar: tqdm, result: FitResult) -> None:
+    """One epoch further."""
+    last = result.history[-1]
+    bar.set_postfix(
+        loss=f"{last['loss']:.3f}",
+        val_auc=f"{last['val_auc']:.3f}",
+        best=f"{result.best_val_auc:.3f}",
+    )
+    bar.update()
 
 
 def _short(path: Path) -> str:
