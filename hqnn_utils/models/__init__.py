@@ -14,7 +14,7 @@ from hqnn_utils.models.classifier import (
     count_parameters,
     parameter_groups,
 )
-from hqnn_utils.models.cores import CORES, MatchedLayer
+from hqnn_utils.models.cores import CORES, CosineLayer, FourierLayer, MatchedLayer, MixingLayer
 from hqnn_utils.models.features import extract_features
 from hqnn_utils.models.heads import (
     HEADS,
@@ -30,7 +30,10 @@ __all__ = [
     "HEADS",
     "BoundedAngles",
     "Classifier",
+    "CosineLayer",
+    "FourierLayer",
     "MatchedLayer",
+    "MixingLayer",
     "WeightsError",
     "build_backbone",
     "build_head",

@@ -8,9 +8,9 @@ import torch
 from torch import nn
 
 from hqnn_utils.models.backbones import build_backbone
-from hqnn_utils.models.cores import MatchedLayer
+from hqnn_utils.models.cores import IN_PLACE_OF_THE_CIRCUIT
 from hqnn_utils.models.heads import build_head
-from hqnn_utils.quantum import CircuitSpec, QuantumLayer
+from hqnn_utils.quantum import CircuitSpec
 
 
 class Classifier(nn.Module):
@@ -88,14 +88,15 @@ def count_parameters(module: nn.Module) -> int:
 def parameter_groups(model: nn.Module) -> dict[str, list[nn.Parameter]]:
     """Trainable parameters as ``{"backbone": [...], "circuit": [...], "head": [...]}``.
 
-    ``circuit`` holds circuits and their matched controls, so that both learn at the same rate. A
-    model without a backbone is all head. Groups without a trainable parameter are left out.
+    ``circuit`` holds circuits and the controls that take their place (matched, mixing, cosines,
+    fourier), so that all learn at the same rate; the ordinary layers of ``mlp`` belong to the head.
+    A model without a backbone is all head. Groups without a trainable parameter are left out.
     """
     part_of = {}  # a parameter's id -> its part; what is not named here belongs to the head
     if isinstance(model, Classifier):
         part_of.update(dict.fromkeys(map(id, model.backbone.parameters()), "backbone"))
     for module in model.modules():
-        if isinstance(module, (QuantumLayer, MatchedLayer)):
+        if isinstance(module, IN_PLACE_OF_THE_CIRCUIT):
             part_of.update(dict.fromkeys(map(id, module.parameters()), "circuit"))
 
     groups = {"backbone": [], "circuit": [], "head": []}

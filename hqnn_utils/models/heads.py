@@ -115,8 +115,9 @@ def study_cut_shape(n_features: int, spec: CircuitSpec, engine: str, core: str) 
     return StudyHead(n_features, spec.n_inputs, made, spec.n_outputs, bypass=False)
 
 
-# Name -> (shape, core). "matched" and "mlp" are controls of "dressed"; "study_matched" and
-# "study_mlp" of "study_hybrid"; "study_cut_matched" of "study_cut".
+# Name -> (shape, core). "matched", "mixing", "mlp", "cosines" and "fourier" are controls of
+# "dressed", and with "study_" in front of "study_hybrid"; "study_cut_matched" and
+# "study_cut_mixing" of "study_cut".
 HEADS = {
     "linear": (linear_shape, None),
     "dressed": (dressed_shape, "circuit"),
@@ -134,6 +135,13 @@ HEADS = {
     "study_branch": (study_shape, None),
     "study_cut": (study_cut_shape, "circuit"),
     "study_cut_matched": (study_cut_shape, "matched"),
+    "mixing": (dressed_shape, "mixing"),
+    "cosines": (dressed_shape, "cosines"),
+    "fourier": (dressed_shape, "fourier"),
+    "study_mixing": (study_shape, "mixing"),
+    "study_cosines": (study_shape, "cosines"),
+    "study_fourier": (study_shape, "fourier"),
+    "study_cut_mixing": (study_cut_shape, "mixing"),
 }
 
 
@@ -143,12 +151,22 @@ def holds_circuit(head: str) -> bool:
     return core in WITH_CIRCUIT
 
 
-def control_of(head: str) -> str:
-    """The matched classical control of a head with a circuit. ValueError for a head without one."""
-    shape, core = HEADS[choose("head", head, HEADS)]
-    if core not in ("circuit", "frozen"):
-        raise ValueError(f"head {head!r} holds no circuit, so it has no matched control")
-    return next(name for name, pair in HEADS.items() if pair == (shape, "matched"))
+def control_of(head: str, core: str = "matched") -> str:
+    """The control of a head with a circuit: the same shape with another core in its place.
+
+    Parameters
+    ----------
+    core : ``"matched"``, or ``"mixing"``, which mixes its inputs as the circuit does.
+
+    Raises
+    ------
+    ValueError : a head without a circuit, or no head of this shape with such a core.
+    """
+    shape, own = HEADS[choose("head", head, HEADS)]
+    if own not in ("circuit", "frozen"):
+        raise ValueError(f"head {head!r} holds no circuit, so it has no {core} control")
+    same_shape = {other: name for name, (outer, other) in HEADS.items() if outer is shape}
+    return same_shape[choose(f"core in the shape of {head!r}", core, same_shape)]
 
 
 def build_head(

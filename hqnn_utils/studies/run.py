@@ -175,6 +175,7 @@ def _about_fit(fitted: FitResult, model: nn.Module, n_train: int) -> dict:
         "epochs": len(fitted.history),
         "n_train": n_train,
         "parameters": count_parameters(model),
+        "moved": fitted.moved,
     }
 
 

@@ -35,6 +35,7 @@ class FitResult:
     best_val_auc : its validation AUC.
     seconds : spent on training, those before an interrupt included.
     stopped_early : whether patience ended the run.
+    moved : how far each part of the model ended from its start, see :func:`distances`.
     """
 
     history: list[dict] = field(default_factory=list)
@@ -42,6 +43,7 @@ class FitResult:
     best_val_auc: float = float("nan")
     seconds: float = 0.0
     stopped_early: bool = False
+    moved: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def out_of_patience(self, patience: int | None) -> bool:
         """Whether the last ``patience`` epochs brought no better validation AUC."""
@@ -99,6 +101,7 @@ def fit(
             _show(bar, run.result)
     run.result.stopped_early = len(run.result.history) < config.epochs
     model.load_state_dict(run.best_weights)
+    run.result.moved = distances(run.start, run.parts)
     return run.result
 
 
@@ -110,6 +113,8 @@ class _Run:
         self.x, self.y = (tensor.to(device) for tensor in train)
         self.x_val, self.y_val = (tensor.to(device) for tensor in val)
         self.parts = parameter_groups(model)
+        # A resumed run gets the model as it was in the beginning, so this is the start there too.
+        self.start = {name: [p.detach().clone() for p in part] for name, part in self.parts.items()}
         self._check_warmup()
         self.optimiser = torch.optim.AdamW(
             with_rates(self.parts, config.lr), weight_decay=config.weight_decay
@@ -278,6 +283,26 @@ def with_rates(parts: dict[str, list], lr: float | dict[str, float]) -> list[dic
             f"give one for each of {', '.join(parts)}, or one number"
         )
     return [{"params": part, "lr": lr[name]} for name, part in parts.items()]
+
+
+def distances(
+    start: dict[str, list[torch.Tensor]], now: dict[str, list[torch.Tensor]]
+) -> dict[str, dict[str, float]]:
+    """How far each part moved, from the values at its start and now.
+
+    ``rms``: root mean square of the changes of its parameters; for a circuit in radian an angle.
+    ``share``: length of the whole change, as a share of the start's own length (NaN if that is 0).
+    """
+    found = {}
+    for name, part in now.items():
+        before = torch.cat([p.detach().flatten() for p in start[name]]).double()
+        after = torch.cat([p.detach().flatten() for p in part]).double()
+        change = (after - before).norm()
+        found[name] = {
+            "rms": (change / len(before) ** 0.5).item(),
+            "share": (change / before.norm()).item() if before.any() else float("nan"),
+        }
+    return found
 
 
 def class_weights(y: torch.Tensor) -> torch.Tensor:

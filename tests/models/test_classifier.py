@@ -10,7 +10,10 @@ from hqnn_utils.data import load_wisconsin
 from hqnn_utils.models import (
     HEADS,
     Classifier,
+    CosineLayer,
+    FourierLayer,
     MatchedLayer,
+    MixingLayer,
     build_backbone,
     build_head,
     build_model,
@@ -19,6 +22,8 @@ from hqnn_utils.models import (
 )
 from hqnn_utils.models.backbones import SmallCNN
 from hqnn_utils.quantum import CircuitSpec, QuantumLayer
+
+CLASSICAL = (MatchedLayer, MixingLayer, CosineLayer, FourierLayer)  # in the circuit's place
 
 
 def same(a, b):
@@ -194,14 +199,15 @@ def test_each_trainable_parameter_is_in_one_group(head):
     inside = [
         p
         for module in model.head.modules()
-        if isinstance(module, (QuantumLayer, MatchedLayer))
+        if isinstance(module, (QuantumLayer, *CLASSICAL))
         for p in module.parameters()
         if p.requires_grad
     ]
     assert ids(groups.get("circuit", [])) == ids(inside)
     n_circuit = sum(p.numel() for p in inside)
     without = ("linear", "mlp", "frozen", "identity", "branch")
-    assert n_circuit == (0 if head.endswith(without) else 8), "2 layers of 4 angles"
+    size = {"cosines": 24, "fourier": 64}.get(head.removeprefix("study_"), 8)
+    assert n_circuit == (0 if head.endswith(without) else size), "2 layers of 4 angles"
     assert list(groups) == [name for name in ("backbone", "circuit", "head") if name in groups]
     assert all(groups.values()), "no empty group"
 

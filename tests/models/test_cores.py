@@ -7,10 +7,27 @@ import re
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 
-from hqnn_utils.models import CORES, MatchedLayer, count_parameters
-from hqnn_utils.models.cores import IdentityCore, ShuffledCore, average_to, read_out
+from hqnn_utils.models import (
+    CORES,
+    CosineLayer,
+    FourierLayer,
+    MatchedLayer,
+    MixingLayer,
+    count_parameters,
+)
+from hqnn_utils.models import cores as cores_module
+from hqnn_utils.models.cores import (
+    IdentityCore,
+    ShuffledCore,
+    average_to,
+    frequencies,
+    gates_as_turns,
+    read_out,
+)
 from hqnn_utils.quantum import CircuitSpec, QuantumLayer
 
 SPECS = [
@@ -112,6 +129,212 @@ def test_means_of_neighbours():
     assert average_to(3, x).tolist() == [1, 3.5, 6]
 
 
+# ---------------------------------------------------------------- the mixing layer
+
+
+def mixing_formula(spec, weights, x):
+    """The mixing layer in loops over single numbers, as its docstring says it."""
+    n = spec.n_qubits
+    start = [v / math.pi for v in x]
+    if spec.encoding == "amplitude":
+        start = average_to(n, torch.tensor(x)).tolist()
+    h = list(start)
+    for layer in range(spec.n_layers):
+        if layer > 0 and spec.reupload:
+            h = [a + b for a, b in zip(h, start, strict=True)]
+        for pair in spec.pairs(layer):
+            i, j = min(pair), max(pair)
+            h[i], h[j] = (
+                math.cos(0.5) * h[i] - math.sin(0.5) * h[j],
+                math.sin(0.5) * h[i] + math.cos(0.5) * h[j],
+            )
+        for q in range(n):
+            row = weights[layer][q]
+            bias, slope, gain = (row, 1, 1) if isinstance(row, float) else row
+            h[q] = gain * math.tanh(slope * h[q] + bias)
+    return read_out(spec, torch.tensor(h)).tolist()
+
+
+MIXED = [
+    *SPECS,
+    CircuitSpec(reupload=True, n_layers=3),
+    CircuitSpec(entangler="all", gate="CZ", rotation="RY", mirror=True),
+    CircuitSpec(n_qubits=5, entangler="chain", rotation="RZ", axis="Y"),
+    CircuitSpec(encoding="iqp"),
+]
+BY_MIXED = pytest.mark.parametrize("spec", MIXED, ids=lambda spec: spec.label())
+
+
+@BY_MIXED
+def test_the_mixing_layer_is_its_formula(spec):
+    torch.manual_seed(0)
+    layer = MixingLayer(spec)
+    nn.init.normal_(layer.weights)
+    x = 3 * torch.randn(5, spec.n_inputs)
+    found = layer(x).detach()
+    close(found, [mixing_formula(spec, layer.weights.tolist(), row) for row in x.tolist()])
+    close(layer(torch.stack([x, -x]))[0].detach(), found)
+    close(layer(x[0]).detach(), found[0])
+
+
+@BY_MIXED
+def test_the_mixing_layer_has_the_circuits_size(spec):
+    torch.manual_seed(0)
+    layer = MixingLayer(spec)
+    assert layer.weights.shape == QuantumLayer(spec).weights.shape == spec.weight_shape
+    assert count_parameters(layer) == spec.n_weights
+    assert list(layer.state_dict()) == ["weights"], "what does not learn is made from the spec"
+    flat = layer.weights.detach().reshape(spec.n_layers, spec.n_qubits, -1)
+    assert flat[..., 0].abs().max() < 0.5, "biases start small"
+    assert (flat[..., 1:] - 1).abs().sum() < 0.5 * max(flat[..., 1:].numel(), 1)
+    if spec.rotation != "Rot":
+        assert layer(20 * torch.randn(50, spec.n_inputs)).abs().max() <= 1
+    layer(torch.randn(5, spec.n_inputs)).sum().backward()
+    assert (layer.weights.grad.abs() > 0).all(), "each parameter does something"
+
+
+@pytest.mark.parametrize("entangler", ["ring", "strong", "chain", "all", "none"])
+def test_mixing_is_orthogonal(entangler):
+    spec = CircuitSpec(n_qubits=5, entangler=entangler)
+    matrix = gates_as_turns(spec, 1)
+    close(matrix @ matrix.T, torch.eye(5))
+    assert torch.equal(matrix, torch.eye(5)) is (entangler == "none")
+
+
+def sees(layer, spec):
+    """Which outputs depend on which inputs, (n_outputs, n_inputs), at random weights and inputs."""
+    found = torch.zeros(spec.n_outputs, spec.n_inputs)
+    for seed in range(8):
+        torch.manual_seed(seed)
+        with torch.no_grad():
+            for p in layer.parameters():
+                p.normal_()
+        found += torch.autograd.functional.jacobian(layer, torch.randn(spec.n_inputs)).abs()
+    return found > 1e-5
+
+
+def test_the_study_circuit_mixes_and_so_does_its_control():
+    """The study's circuit sees 3, 3, 2 and 2 inputs. The matched map sees one, the mixing all."""
+    spec = CircuitSpec()
+    circuit = sees(QuantumLayer(spec), spec)
+    assert circuit.sum(dim=1).tolist() == [3, 3, 2, 2]
+    assert torch.equal(sees(MatchedLayer(spec), spec), torch.eye(4) > 0)
+    assert sees(MixingLayer(spec), spec).all()
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    spec=st.builds(
+        CircuitSpec,
+        n_qubits=st.integers(2, 5),
+        n_layers=st.integers(1, 3),
+        entangler=st.sampled_from(["ring", "strong", "chain", "all", "none"]),
+        gate=st.sampled_from(["CNOT", "CZ"]),
+        rotation=st.sampled_from(["RX", "RY", "Rot"]),
+        observable=st.sampled_from(["Z", "ZZ"]),
+        mirror=st.booleans(),
+    )
+)
+def test_the_control_mixes_wherever_the_circuit_does(spec):
+    circuit, control = sees(QuantumLayer(spec), spec), sees(MixingLayer(spec), spec)
+    assert (control | ~circuit).all(), spec.label()
+    if spec.entangler == "none":
+        assert control.sum() == circuit.sum(), "nothing mixes where nothing entangles"
+
+
+# ---------------------------------------------------------------- cosines
+
+
+COSINES = [
+    (CircuitSpec(), 12),
+    (CircuitSpec(n_layers=1), 4 + 2 + 4 + 8),
+    (CircuitSpec(n_layers=6), None),
+    (CircuitSpec(reupload=True), None),
+    (CircuitSpec(entangler="none"), 4),
+    (CircuitSpec(observable="ZZ"), None),
+    (CircuitSpec(scaling=0.5), 12),
+    (CircuitSpec(n_qubits=3, rotation="RY"), 3 * 14),
+    (CircuitSpec(n_qubits=2, rotation="Rot", entangler="strong", reupload=True), 2 * 13),
+    (CircuitSpec(n_qubits=2, axis="Y", gate="CZ", observable="parity"), 5),
+]
+
+
+@pytest.mark.parametrize(("spec", "number"), COSINES, ids=lambda v: getattr(v, "label", str)())
+def test_cosines_contain_the_circuit_as_pennylane_computes_it(spec, number):
+    torch.manual_seed(1)
+    circuit = QuantumLayer(spec, "pennylane")
+    layer = CosineLayer(spec)
+    x = 2 * torch.randn(40, spec.n_inputs)
+    with torch.no_grad():
+        wanted = circuit(x)
+        assert (layer(x) - wanted).abs().max() > 0.05, "at its random start it is another function"
+        np.testing.assert_allclose(layer.imitate(circuit)(x), wanted, atol=5e-6)
+        assert layer(x[0]).shape == (spec.n_outputs,)
+    if number is not None:
+        assert len(layer.w) == number
+    assert count_parameters(layer) == 2 * len(layer.w)
+    assert count_parameters(layer) >= spec.n_outputs * 2
+
+
+def test_cosines_of_the_study():
+    """What each output sees, and its formula by hand; frequencies never come twice."""
+    spec = CircuitSpec()
+    tables = frequencies(spec)
+    assert [len(t) for t in tables] == [4, 4, 2, 2]
+    seen = [(t != 0).any(dim=0).tolist() for t in tables]
+    assert seen == sees(QuantumLayer(spec), spec).tolist()
+    for table in tables:
+        rows = {tuple(row) for row in table.tolist()}
+        assert len(rows) == len(table)
+        assert not rows & {tuple(-v for v in row) for row in rows}
+    torch.manual_seed(0)
+    layer, x = CosineLayer(spec), torch.randn(3, 4)
+    assert layer.coefficients.tolist() == pytest.approx([1 / 4] * 8 + [1 / 2] * 4)
+    assert 0 <= layer.phases.min() < layer.phases.max() <= 2 * math.pi
+    first = sum(
+        a * torch.cos(x @ w + phi)
+        for a, w, phi in zip(layer.coefficients[:4], layer.w[:4], layer.phases[:4], strict=True)
+    )
+    torch.testing.assert_close(layer(x)[:, 0], first)
+
+
+def test_cosines_need_angles_and_few_frequencies(monkeypatch):
+    with pytest.raises(ValueError, match=r"^core 'cosines' needs encoding='angle': with 'iqp' "):
+        CosineLayer(CircuitSpec(encoding="iqp"))
+    wide = CircuitSpec(n_qubits=8, rotation="RY")
+    message = f"would have 26240 frequencies for circuit {wide.label()}, at most 4096: take fewer"
+    with pytest.raises(ValueError, match=re.escape(message)):
+        CosineLayer(wide)
+    monkeypatch.setattr(cores_module, "MAX_COSINES", 11)
+    with pytest.raises(ValueError, match=r"would have 12 frequencies .* at most 11"):
+        CosineLayer(CircuitSpec())
+
+
+# ---------------------------------------------------------------- random Fourier features
+
+
+def test_random_fourier_features():
+    spec = CircuitSpec(n_qubits=3, observable="ZZ")
+    torch.manual_seed(3)
+    layer = FourierLayer(spec)
+    x = torch.randn(6, 3)
+    wanted = torch.zeros(6, 3)
+    for w, b, c in zip(layer.w, layer.b, layer.mixture.weight.T, strict=True):
+        wanted += math.sqrt(2 / 16) * torch.cos(x @ w + b)[:, None] * c
+    torch.testing.assert_close(layer(x), wanted)
+    assert count_parameters(layer) == 16 * 3
+    assert {"w", "b"} < set(layer.state_dict()), "drawn at random, so they must be kept"
+
+
+def test_many_random_features_are_the_gaussian_kernel(monkeypatch):
+    monkeypatch.setattr(cores_module, "FOURIER_WIDTH", 20_000)
+    torch.manual_seed(0)
+    layer, x = FourierLayer(CircuitSpec()), 0.7 * torch.randn(6, 4)
+    waves = math.sqrt(2 / 20_000) * torch.cos(x @ layer.w.T + layer.b)
+    kernel = torch.exp(-(torch.cdist(x, x) ** 2) / 2)
+    np.testing.assert_allclose(waves @ waves.T, kernel, atol=0.04)
+
+
 # ---------------------------------------------------------------- reading out
 
 
@@ -139,14 +362,17 @@ def test_the_first_qubit_stands_for_all():
 
 
 def test_the_names():
-    assert list(CORES) == ["circuit", "frozen", "matched", "mlp", "identity", "shuffled"]
+    old = ["circuit", "frozen", "matched", "mlp", "identity", "shuffled"]
+    assert list(CORES) == [*old, "mixing", "cosines", "fourier"]
 
 
 @BY_LABEL
 @pytest.mark.parametrize("name", CORES)
 def test_every_core_maps_inputs_to_outputs(name, spec):
-    if name == "identity" and spec.encoding == "amplitude":
+    if name in ("identity", "cosines") and spec.encoding == "amplitude":
         return
+    if name == "cosines" and spec.rotation == "Rot":
+        spec = CircuitSpec(n_qubits=2, rotation="Rot")
     core = CORES[name](spec, "fused")
     assert core(torch.randn(5, spec.n_inputs)).shape == (5, spec.n_outputs)
 

@@ -16,7 +16,13 @@ from hqnn_utils.models import (
     count_parameters,
     holds_circuit,
 )
-from hqnn_utils.models.cores import IdentityCore, ShuffledCore
+from hqnn_utils.models.cores import (
+    CosineLayer,
+    FourierLayer,
+    IdentityCore,
+    MixingLayer,
+    ShuffledCore,
+)
 from hqnn_utils.models.heads import StudyHead
 from hqnn_utils.quantum import CircuitSpec, QuantumLayer
 
@@ -31,6 +37,7 @@ SPECS = [
 # What stands in the circuit's place, and its trainable numbers for the usual circuit.
 CIRCUIT, MATCHED, MLP = (QuantumLayer, 8), (MatchedLayer, 8), (nn.Sequential, 4 * 16 + 16 + 68)
 FROZEN, IDENTITY, SHUFFLED = (QuantumLayer, 0), (IdentityCore, 0), (ShuffledCore, 8)
+MIXING, COSINES, FOURIER = (MixingLayer, 8), (CosineLayer, 24), (FourierLayer, 64)
 DRESSED = {
     "dressed": CIRCUIT,
     "matched": MATCHED,
@@ -38,6 +45,9 @@ DRESSED = {
     "frozen": FROZEN,
     "identity": IDENTITY,
     "shuffled": SHUFFLED,
+    "mixing": MIXING,
+    "cosines": COSINES,
+    "fourier": FOURIER,
 }
 STUDY = {
     "study_hybrid": CIRCUIT,
@@ -46,8 +56,11 @@ STUDY = {
     "study_frozen": FROZEN,
     "study_identity": IDENTITY,
     "study_shuffled": SHUFFLED,
+    "study_mixing": MIXING,
+    "study_cosines": COSINES,
+    "study_fourier": FOURIER,
 }
-CUT = {"study_cut": CIRCUIT, "study_cut_matched": MATCHED}
+CUT = {"study_cut": CIRCUIT, "study_cut_matched": MATCHED, "study_cut_mixing": MIXING}
 
 
 def exactly(text):
@@ -60,7 +73,7 @@ def layers(*sizes):
 
 
 def test_the_names():
-    assert list(HEADS) == ["linear", *DRESSED, *STUDY, "study_branch", *CUT]
+    assert sorted(HEADS) == sorted(["linear", *DRESSED, *STUDY, "study_branch", *CUT])
 
 
 def test_linear_is_one_layer():
@@ -207,6 +220,8 @@ def test_features_to_logits_for_every_circuit(name, spec):
         with pytest.raises(ValueError, match=r"^core 'identity' needs one input per qubit"):
             build_head(name, 48, spec)
         return
+    if "cosines" in name and (spec.encoding == "amplitude" or spec.rotation == "Rot"):
+        spec = CircuitSpec(n_qubits=2, rotation="Rot")  # what it refuses is tested with the cores
     assert build_head(name, 48, spec)(torch.randn(3, 48)).shape == (3, 2)
 
 
@@ -226,6 +241,11 @@ def test_features_to_logits_for_every_circuit(name, spec):
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.label())
 def test_every_hybrid_head_has_a_control_of_the_same_size(head, control, spec):
     assert control_of(head) == control
+    mixing = control_of(head, "mixing")
+    assert mixing == control.replace("matched", "mixing")
+    assert count_parameters(build_head(mixing, 48, spec)) == count_parameters(
+        build_head(control, 48, spec)
+    )
     with_circuit, without = build_head(head, 48, spec), build_head(control, 48, spec)
     frozen = spec.n_weights if "frozen" in head else 0
     assert count_parameters(with_circuit) + frozen == count_parameters(without)
@@ -276,6 +296,14 @@ def test_number_of_angles():
         ValueError, match=r"wants 16 inputs, the projector gives 4: set n_angles=16"
     ):
         build_head("dressed", 64, CircuitSpec(encoding="amplitude"), n_angles=4)
+
+
+def test_a_control_that_does_not_exist():
+    assert control_of("study_hybrid", "fourier") == "study_fourier"
+    with pytest.raises(ValueError, match=r"^unknown core in the shape of 'study_cut' 'fourier'; "):
+        control_of("study_cut", "fourier")
+    with pytest.raises(ValueError, match=r"^head 'linear' holds no circuit, .* no mixing control$"):
+        control_of("linear", "mixing")
 
 
 def test_unknown_heads():

@@ -48,6 +48,9 @@ def test_the_record_of_a_run(plainly):
         again = scores(kept["labels"], kept["probabilities"])
         assert again == pytest.approx(plainly.scores[split], nan_ok=True)
     history = plainly.history[0]
+    moved = plainly.scores["fit"].pop("moved")
+    assert moved.keys() == {"backbone", "head"}
+    assert all(0 < part["rms"] < part["share"] < 1 for part in moved.values())
     assert plainly.scores["fit"] == dict(
         best_epoch=1,
         best_val_auc=history["val_auc"],

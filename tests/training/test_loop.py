@@ -199,6 +199,38 @@ def test_each_part_has_its_learning_rate():
         fit(model, train, val, **{**OPTIONS, "lr": {"qubits": 1e-3}})
 
 
+def test_how_far_each_part_moved(tmp_path):
+    """From the start to the weights that are left, by hand; the same where a run was resumed."""
+    model, train, val = hybrid(), images(), images(20, 1)
+    start = copy.deepcopy(model)
+    options = {**OPTIONS, "lr": {"backbone": 1e-3, "circuit": 0.2, "head": 1e-3}, "epochs": 3}
+    result = fit(model, train, val, checkpoint=tmp_path / "run.pt", **options)
+    assert list(result.moved) == ["backbone", "circuit", "head"]
+    for name, after in loop.parameter_groups(model).items():
+        before = loop.parameter_groups(start)[name]
+        change = torch.cat([(a - b).flatten() for a, b in zip(after, before, strict=True)])
+        length = torch.cat([b.flatten() for b in before]).norm().item()
+        assert result.moved[name] == pytest.approx(
+            {
+                "rms": change.square().mean().sqrt().item(),
+                "share": change.norm().item() / length,
+            },
+            rel=1e-5,
+        )
+    assert result.moved["circuit"]["rms"] > 10 * result.moved["head"]["rms"], "its own rate"
+    again = fit(copy.deepcopy(start), train, val, checkpoint=tmp_path / "run.pt", **options)
+    assert again.moved == result.moved
+
+
+def test_a_part_that_starts_at_zero_has_no_share():
+    ones = {"head": [torch.ones(2, 2), torch.ones(5)]}
+    zeros = {"head": [torch.zeros(2, 2), torch.zeros(5)]}
+    moved = loop.distances(zeros, ones)["head"]
+    assert moved["rms"] == pytest.approx(1)
+    assert np.isnan(moved["share"])
+    assert loop.distances(ones, ones) == {"head": {"rms": 0, "share": 0}}
+
+
 def test_warm_up_holds_the_backbone_still(tmp_path):
     model, train, val = hybrid(), images(), images(20, 1)
     before = copy.deepcopy(model.backbone.state_dict())
