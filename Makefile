@@ -35,7 +35,7 @@ test: $(STAMP)  ## lint, rooms, unit tests, every notebook: contract, papermill 
 	@$(BIN)/ruff check hqnn_utils tests notebooks
 	@$(BIN)/ruff format --check hqnn_utils tests notebooks
 	@d=$$(mktemp -d) && trap 'rm -rf "$$d"' EXIT && \
-	HQNN_PROFILE=smoke HQNN_STATIC=1 HQNN_RESULTS=$$d OMP_NUM_THREADS=$(THREADS) \
+	HQNN_PROFILE=smoke HQNN_STATIC=1 HQNN_FRAMES=3 HQNN_RESULTS=$$d OMP_NUM_THREADS=$(THREADS) \
 	$(BIN)/python -m pytest tests notebooks -n $(JOBS) --nbval-lax --nbval-cell-timeout=300
 
 notebooks: $(STAMP)  ## run every notebook in the laptop profile and store outputs, records and timings (NAMES="00 04")

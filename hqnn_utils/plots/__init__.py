@@ -5,6 +5,7 @@ A notebook says ``from hqnn_utils import plots`` and then ``plots.seed_dots(...)
 ``style``    colours, the white grid, how a figure is finished
 ``figures``  one function a picture; each returns its figure
 ``widgets``  a picture with knobs
+``player``   what pages without a kernel show of it
 
 What one notebook alone draws stands in that notebook. ``banner`` is ``ImageData.banner``
 everywhere: nothing for real images, ``"PHANTOM (synthetic images): "`` for phantoms.

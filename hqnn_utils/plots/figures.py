@@ -152,7 +152,7 @@ def threshold_view(y, p, threshold: float, banner: str = "", where: str = "valid
 def _confusion_matrix(axis: Axes, counts: dict[str, int]) -> None:
     """Draw the four counts: rows are the truth, columns what the model says."""
     matrix = [[counts["tn"], counts["fp"]], [counts["fn"], counts["tp"]]]
-    names = ("benign", "malignant")
+    names = ("benign\nor normal", "malignant")
     look = dict(annot=True, fmt="d", cmap="Blues", vmin=0, cbar=False, square=True)
     sns.heatmap(matrix, ax=axis, xticklabels=names, yticklabels=names, **look)
     axis.set(xlabel="model says", ylabel="truth")

@@ -2,7 +2,8 @@
 
 ``files``      where things lie; notebooks read and written
 ``comments``   comments in code cells that speak to pages
-``alt``        alt texts of figures
+``figures``    the pictures among the outputs
+``alt``        their alt texts
 ``folding``    solutions folded behind their exercise
 ``pages``      a notebook as an HTML page
 ``generated``  badges and install cells from ``course.yml``, the README's tables from records

@@ -7,16 +7,18 @@ They stand as comments at the top of the cell that draws, one for each of its fi
 
 and are copied to the metadata of the stored output, ``metadata["image/png"]["alt"]``: there
 IPython puts the ``alt`` of an ``Image``, and there the course's page (``pages``) and nbsphinx look.
+A player (``hqnn_utils.plots.player``) has it as the label of its group of frames too.
 """
 
 from __future__ import annotations
 
+import re
+from html import escape
+
 from coursekit.comments import alt_texts
+from coursekit.figures import figures
 
-
-def figures(cell) -> list:
-    """Return the outputs of a cell that hold a picture."""
-    return [o for o in cell.get("outputs", []) if "image/png" in o.get("data", {})]
+PLAYER = re.compile(r'(<div data-hqnn-player="\w+" role="group" aria-label=)"[^"]*"')
 
 
 def write_alts(notebook) -> bool:
@@ -31,7 +33,10 @@ def write_alts(notebook) -> bool:
 
 def set_alt(output, text: str) -> bool:
     """Give one output its alt text; True if it had another one or none."""
-    if output.metadata.get("image/png", {}).get("alt") == text:
-        return False
+    before = (output.metadata.get("image/png", {}).get("alt"), output.data.get("text/html"))
     output.metadata.setdefault("image/png", {})["alt"] = text
-    return True
+    if before[1] is not None:
+        output.data["text/html"] = PLAYER.sub(
+            lambda match: f'{match[1]}"{escape(text)}"', before[1], count=1
+        )
+    return before != (text, output.data.get("text/html"))

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from coursekit import tables
 from coursekit.alt import write_alts
+from coursekit.figures import shrink_figures
 from coursekit.files import HERE, Tree, clear, code_digest, read, tags, write
 from coursekit.folding import fold
 from coursekit.generated import sync
@@ -51,6 +52,7 @@ def run_notebook(
     changes = {
         "HQNN_RESULTS": str(results),
         "HQNN_STATIC": "1",
+        "HQNN_FRAMES": "3" if profile == "smoke" else "",
         # figures go into the notebook, whatever the shell says
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
     }
@@ -124,8 +126,9 @@ def execute(tree: Tree, names: list[str]) -> None:
 
 
 def store_outputs(notebook, path: Path) -> None:
-    """Write an executed notebook as the course keeps it: alt texts, folds, its code's digest."""
+    """Write an executed notebook as the course keeps it, with the digest of its code."""
     notebook = tidy(notebook)
+    shrink_figures(notebook)
     write_alts(notebook)
     fold(notebook)
     for cell in notebook.cells:

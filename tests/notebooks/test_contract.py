@@ -6,8 +6,8 @@ import re
 
 import nbformat
 import pytest
-from coursekit.alt import figures
 from coursekit.comments import alt_texts, is_titled
+from coursekit.figures import figures
 from coursekit.files import HERE, code_digest, read, tags
 from coursekit.generated import bootstrap_source
 

@@ -1,5 +1,7 @@
 """The course tool: addresses, generated text, tidy outputs, student versions. Works on copies."""
 
+import base64
+import io
 import json
 import os
 import re
@@ -7,7 +9,9 @@ import shutil
 import subprocess
 import sys
 
+import matplotlib.pyplot as plt
 import nbformat
+import numpy as np
 import pytest
 from bs4 import BeautifulSoup
 from coursekit import generated, running, tables
@@ -17,8 +21,10 @@ from coursekit.files import HERE, Tree, code_digest, read, tags, write
 from coursekit.folding import fold
 from coursekit.pages import to_html
 from coursekit.student import student
+from PIL import Image
 
 from hqnn_utils.evaluation.metrics import scores
+from hqnn_utils.plots.player import player
 from hqnn_utils.studies import Record, save_record
 
 
@@ -271,6 +277,27 @@ def test_what_is_stored_has_a_digest_and_no_dataset_images(tmp_path):
     assert "papermill" not in stored.metadata
 
 
+def test_stored_figures_are_smaller_and_look_the_same(tmp_path):
+    with io.BytesIO() as file:
+        made, axis = plt.subplots(figsize=(4, 3))
+        axis.imshow([[0, 1, 2], [3, 4, 5]])
+        made.savefig(file)
+        plt.close(made)
+        full = base64.b64encode(file.getvalue()).decode()
+    notebook = drawing("draw()", {}, {})
+    first, second = notebook.cells[1].outputs[1:]
+    first.data["image/png"] = full
+    running.store_outputs(notebook, tmp_path / "stored.ipynb")
+    small = read(tmp_path / "stored.ipynb").cells[1].outputs[1].data["image/png"]
+    assert len(small) < 0.6 * len(full)
+    before, after = (
+        np.asarray(Image.open(io.BytesIO(base64.b64decode(s))).convert("RGB"), dtype=int)
+        for s in (full, small)
+    )
+    assert np.abs(before - after).max() <= 16
+    assert second.data["image/png"] == PNG, "one that would grow stays as it is"
+
+
 def test_times_of_other_profiles_stay(tmp_path):
     tree = Tree(tmp_path)
     running.store_times(tree, "00_x", full=100)
@@ -326,6 +353,22 @@ def test_alt_texts_go_to_the_pictures_in_their_order():
     notebook.cells[1].source = "# alt: other\ndraw()"
     assert write_alts(notebook)
     assert first.metadata["image/png"]["alt"] == "other"
+
+
+def test_a_player_is_labelled_with_the_alt_text():
+    notebook = drawing('# alt: "bars" & more\nexplore()', {})
+    bundle = player("t", ["t = 1"], [plt.figure(figsize=(2, 1))])._repr_mimebundle_()
+    output = notebook.cells[1].outputs[1]
+    output.data.update(bundle)
+    assert write_alts(notebook)
+    group = BeautifulSoup(output.data["text/html"], "html.parser").find("div")
+    assert group["aria-label"] == '"bars" & more'
+    assert group.img["alt"] == "t = 1", "each frame keeps its own"
+    assert not write_alts(notebook)
+    notebook.cells[1].source = "# alt: other\nexplore()"
+    assert write_alts(notebook)
+    assert 'aria-label="other"' in output.data["text/html"]
+    plt.close("all")
 
 
 def test_the_page_has_the_alt_texts(tmp_path):

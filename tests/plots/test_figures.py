@@ -185,8 +185,8 @@ def test_threshold_view_holds_histogram_and_counts(threshold):
     ).ravel()  # scikit-learn's order: tn, fp, fn, tp
     assert texts(right) == [str(c) for c in counts]
     assert (right.get_xlabel(), right.get_ylabel()) == ("model says", "truth")
-    assert [t.get_text() for t in right.get_xticklabels()] == ["benign", "malignant"]
-    assert [t.get_text() for t in right.get_yticklabels()] == ["benign", "malignant"]
+    for labels in (right.get_xticklabels(), right.get_yticklabels()):
+        assert [t.get_text() for t in labels] == ["benign\nor normal", "malignant"]
     assert figure.get_suptitle() == (
         f"{counts[2]} of 5 malignant missed, {counts[1]} of 9 others called malignant"
     )
