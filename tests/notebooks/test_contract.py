@@ -211,7 +211,7 @@ def test_drawing_functions_stand_right_before_their_use(entry, notebook):
         assert only_defines(cell.source), cell.source
         functions = re.findall(r"^def (\w+)", cell.source, re.M)
         following = notebook.cells[index + 1].source
-        assert any(f"{name}(" in following for name in functions), cell.source
+        assert any(re.search(rf"\b{name}\b", following) for name in functions), cell.source
 
 
 # ------------------------------------------------------------------------- figures, folding

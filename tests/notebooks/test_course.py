@@ -142,7 +142,7 @@ def test_sync_can_be_kept_to_some_notebooks(tree):
 
 
 def test_sync_folds_solutions_and_writes_alt_texts(tree):
-    path = tree.notebooks / "04_qubits_and_circuits.ipynb"
+    path = tree.notebooks / "04_qubits_from_scratch.ipynb"
     wanted = read(path)
     undone = read(path)
     for cell in undone.cells:
