@@ -1,13 +1,13 @@
 """Models: what turns an image into features, and what turns features into a decision.
 
 ``backbones/``   images -> features: our small network, any classifier of torchvision, none at all
-``features``     features of a frozen backbone, kept on disk
+``features``     what the frozen part of a backbone gives, kept on disk
 ``cores``        what stands in the circuit's place: the circuit or one of its controls
 ``heads``        features -> logits: the layers around a core, and the table of names
 ``classifier``   backbone + head, with a seed; counts and groups of parameters
 """
 
-from hqnn_utils.models.backbones import BACKBONES, WeightsError, build_backbone
+from hqnn_utils.models.backbones import BACKBONES, Tail, WeightsError, build_backbone
 from hqnn_utils.models.classifier import (
     Classifier,
     build_model,
@@ -15,7 +15,7 @@ from hqnn_utils.models.classifier import (
     parameter_groups,
 )
 from hqnn_utils.models.cores import CORES, CosineLayer, FourierLayer, MatchedLayer, MixingLayer
-from hqnn_utils.models.features import extract_features
+from hqnn_utils.models.features import extract_features, extract_pairs, resized
 from hqnn_utils.models.heads import (
     HEADS,
     BoundedAngles,
@@ -34,6 +34,7 @@ __all__ = [
     "FourierLayer",
     "MatchedLayer",
     "MixingLayer",
+    "Tail",
     "WeightsError",
     "build_backbone",
     "build_head",
@@ -41,6 +42,8 @@ __all__ = [
     "control_of",
     "count_parameters",
     "extract_features",
+    "extract_pairs",
     "holds_circuit",
     "parameter_groups",
+    "resized",
 ]

@@ -1,4 +1,8 @@
-"""Features of a frozen backbone: computed once, kept on disk. Every head then trains in seconds."""
+"""What a frozen network gives: computed once, kept on disk. What is left then trains in seconds.
+
+That is the features, where the whole backbone is frozen and a head is trained; or what goes into
+the last block, where that block is trained too.
+"""
 
 from __future__ import annotations
 
@@ -32,18 +36,31 @@ def mirror(x: torch.Tensor) -> torch.Tensor:
 TRANSFORMS = {"none": keep, "mirror": mirror}
 
 
-def feature_key(backbone: Backbone, data: ImageData, size: int, transform: str) -> str:
+# Where the network is read: behind everything, or before the last block.
+PLACES = ("end", "last_block")
+
+
+def feature_key(
+    backbone: Backbone, data: ImageData, size: int, transform: str, at: str = "end"
+) -> str:
     """SHA-256 over everything that decides the features.
 
-    That is the network and its weights, the images and their digest, size and transform.
+    That is the network and its weights, the images and their digest, size, transform and place.
     """
     found = hashlib.sha256(
-        f"{backbone!r}|{data.digest}|{data.images.shape}|{size}|{transform}".encode()
+        f"{backbone!r}|{data.digest}|{data.images.shape}|{size}|{transform}|{at}".encode()
     )
     found.update(np.ascontiguousarray(data.images).tobytes())
     for name, value in backbone.state_dict().items():
         found.update(name.encode() + value.detach().cpu().contiguous().numpy().tobytes())
     return found.hexdigest()
+
+
+def resized(x: torch.Tensor, size: int | None) -> torch.Tensor:
+    """Images (N, channels, H, W) at ``size`` pixels, bilinear, antialiased; ``None`` keeps them."""
+    if size is None or x.shape[-2:] == (size, size):
+        return x
+    return nn.functional.interpolate(x, size=(size, size), mode="bilinear", antialias=True)
 
 
 def extract_features(
@@ -52,42 +69,72 @@ def extract_features(
     *,
     size: int | None = None,
     transform: str = "none",
+    at: str = "end",
     cache: str | os.PathLike | None = None,
     batch_size: int = 32,
     progress: bool | str = False,
 ) -> np.ndarray:
-    """Features (N, n_features) float32 of all images, from the cache if they are there.
+    """Features of all images as float32, from the cache if they are there.
 
     The backbone runs in evaluation mode and without gradients.
 
     Parameters
     ----------
-    size : pixels to which the images are resized first (bilinear, antialiased); ``None`` keeps
-        them.
+    size : pixels to which the images are resized first; ``None`` keeps them. ImageNet's networks
+        need 128 or more, so small images are enlarged.
     transform : ``"none"``, or ``"mirror"`` for the features of the mirrored images.
+    at : ``"end"``, or ``"last_block"`` for what goes into the last block.
     cache : folder, by default ``cache_dir()``. A damaged entry is computed anew; a folder that
         cannot be written is a warning.
     batch_size : images that go through the backbone at once.
     progress : ``False`` for silence, or a text that labels the bar.
 
+    Returns
+    -------
+    (N, n_features); before the last block (N, C, h, w).
+
     Raises
     ------
-    ValueError : an unknown transform, or a table instead of images.
+    ValueError : an unknown transform or place, a table instead of images, or a network of which the
+        last block cannot be split off.
     """
     choose("transform", transform, TRANSFORMS)
+    choose("place", at, PLACES)
     if isinstance(data, FeatureTable):
         raise ValueError(
             "a table holds its features already: take data.tensors(), and fine_tune='full'"
         )
     size = size or data.size
     folder = Path(cache if cache is not None else cache_dir())
-    path = folder / f"{feature_key(backbone, data, size, transform)}.npy"
-    kept = _read(path, shape=(len(data), backbone.n_features))
-    if kept is not None:
+    path = folder / f"{feature_key(backbone, data, size, transform, at)}.npy"
+    kept = _read(path)
+    if kept is not None and _fits(kept, backbone, len(data), at):
         return kept
-    features = _compute(backbone, data, size, transform, batch_size, progress)
+    features = _compute(backbone, data, size, transform, at, batch_size, progress)
     _write(path, features)
     return features
+
+
+def extract_pairs(backbone: Backbone, data: ImageData, **options) -> torch.Tensor:
+    """Features of each image and of its mirror image, (N, 2, ...), for training with flips.
+
+    What a ``Tail`` of the backbone takes: behind a frozen backbone the features (N, 2, n_features),
+    before a last block that learns its activations (N, 2, C, h, w). ``options`` are ``size``,
+    ``cache``, ``batch_size`` and ``progress`` of ``extract_features``.
+    """
+    at = "end" if backbone.fine_tune == "frozen" else "last_block"
+    views = [
+        torch.from_numpy(extract_features(backbone, data, transform=name, at=at, **options))
+        for name in ("none", "mirror")
+    ]
+    return torch.stack(views, dim=1)
+
+
+def _fits(kept: np.ndarray, backbone: Backbone, n: int, at: str) -> bool:
+    """Whether an entry of the cache has the shape that is wanted."""
+    if at == "end":
+        return kept.shape == (n, backbone.n_features)
+    return kept.ndim == 4 and len(kept) == n
 
 
 def _compute(
@@ -95,12 +142,14 @@ def _compute(
     data: ImageData,
     size: int,
     transform: str,
+    at: str,
     batch_size: int,
     progress: bool | str,
 ) -> np.ndarray:
     from tqdm import tqdm
 
     x, device, was_training = data.tensors()[0], default_device(), backbone.training
+    network = backbone if at == "end" else backbone.before_last_block
     batches = tqdm(
         x.split(batch_size),
         desc=progress or "",
@@ -113,23 +162,18 @@ def _compute(
     found = []
     with torch.no_grad():
         for batch in batches:
-            if size != data.size:
-                batch = nn.functional.interpolate(
-                    batch, size=(size, size), mode="bilinear", antialias=True
-                )
-            changed = TRANSFORMS[transform](batch)
-            found.append(backbone(changed.to(device)).cpu().numpy())
+            changed = TRANSFORMS[transform](resized(batch, size))
+            found.append(network(changed.to(device)).cpu().numpy())
     backbone.train(was_training)
     return np.concatenate(found)
 
 
-def _read(path: Path, shape: tuple[int, int]) -> np.ndarray | None:
+def _read(path: Path) -> np.ndarray | None:
     """What the cache holds; ``None`` where it holds nothing, or something damaged."""
     try:
-        kept = np.load(path, allow_pickle=False)
+        return np.load(path, allow_pickle=False)
     except (ValueError, EOFError, OSError):
         return None
-    return kept if kept.shape == shape else None
 
 
 def _write(path: Path, features: np.ndarray) -> None:

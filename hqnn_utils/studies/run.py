@@ -15,7 +15,15 @@ from torch import nn
 
 from hqnn_utils.data import Dataset, load_dataset
 from hqnn_utils.data.splits import apply_protocol, limit_train, shuffle_labels
-from hqnn_utils.models import build_model, count_parameters, extract_features
+from hqnn_utils.models import (
+    Classifier,
+    Tail,
+    build_model,
+    count_parameters,
+    extract_features,
+    extract_pairs,
+    resized,
+)
 from hqnn_utils.records import Record, load_record, plain, save_record
 from hqnn_utils.runtime import data_dir, provenance
 from hqnn_utils.studies.settings import Setting, as_setting, with_defaults
@@ -71,8 +79,12 @@ class _Prepared:
         return (p + predict_proba(self.model, self.mirrored[self.rows(name)])) / 2
 
 
+# More bytes of activations than this are not kept: the images go through the network every time.
+STORED_AT_MOST = 2**30
+
+
 def _prepare(setting: Setting, data: Dataset) -> _Prepared:
-    """Model and inputs. A frozen backbone runs once (its features are cached), the head is left."""
+    """Model and inputs. What stands still runs once and is cached; what learns is left."""
     first = data.take([0]).tensors()[0]  # one example tells the width; all cost memory
     if first.ndim == 2:
         _check_table(setting)
@@ -86,17 +98,37 @@ def _prepare(setting: Setting, data: Dataset) -> _Prepared:
         fine_tune=setting.fine_tune,
         seed=setting.seed,
     )
+    if setting.fine_tune == "frozen" and setting.augment is None:
+        return _on_features(setting, data, model)
+    if setting.augment in (None, "flip") and _can_be_stored(setting, model, first, len(data)):
+        x = extract_pairs(model.backbone, data, size=setting.resize)
+        tail = Classifier(Tail(model.backbone), model.head)
+        return _Prepared(data, tail, x, x.flip(1) if setting.test_flips else None)
+    x = resized(data.tensors()[0], setting.resize)
+    return _Prepared(data, model, x, x.flip(-1) if setting.test_flips else None)
+
+
+def _on_features(setting: Setting, data: Dataset, model: Classifier) -> _Prepared:
+    """The head alone, on features of the images and, for the test, of their mirror images."""
+    x = torch.from_numpy(extract_features(model.backbone, data, size=setting.resize))
     mirrored = None
-    if setting.fine_tune != "frozen":
-        x = data.tensors()[0]
-        if setting.test_flips:
-            mirrored = x.flip(-1)
-        return _Prepared(data, model, x, mirrored)
-    x = torch.from_numpy(extract_features(model.backbone, data))
-    if setting.test_flips:
-        # Features of the mirrored images: a feature vector has no left and right.
-        mirrored = torch.from_numpy(extract_features(model.backbone, data, transform="mirror"))
+    if setting.test_flips:  # a feature vector has no left and right: the image was mirrored
+        mirrored = torch.from_numpy(
+            extract_features(model.backbone, data, size=setting.resize, transform="mirror")
+        )
     return _Prepared(data, model.head, x, mirrored)
+
+
+def _can_be_stored(setting: Setting, model: Classifier, first: torch.Tensor, n: int) -> bool:
+    """Whether what goes into the part that learns can be kept, for n images and their mirrors."""
+    if setting.fine_tune == "frozen":
+        return True
+    if setting.fine_tune == "full" or model.backbone.stages() is None:
+        return False
+    with torch.no_grad():
+        one = model.eval().backbone.before_last_block(resized(first, setting.resize))
+    model.train()
+    return 2 * n * one.nbytes <= STORED_AT_MOST
 
 
 def _check_table(setting: Setting) -> None:
@@ -106,6 +138,8 @@ def _check_table(setting: Setting) -> None:
         raise ValueError(f"{about}: set backbone='none', got {setting.backbone!r}")
     if setting.augment is not None or setting.test_flips:
         raise ValueError(f"{about}, nothing to mirror: set augment=None and test_flips=False")
+    if setting.resize is not None:
+        raise ValueError(f"{about}, nothing to resize: set resize=None")
 
 
 def limited_rows(data, setting: Setting) -> np.ndarray:

@@ -38,7 +38,7 @@ class Setting(TrainConfig):
     dataset : a name in ``data.DATASETS``.
     source : where its files come from, as its loader takes it; ``"medmnist"`` stands for the
         official data of every dataset.
-    size : pixels; of no meaning for a table.
+    size : pixels of the images in the file; of no meaning for a table.
     data_options : further arguments of the loader, e.g. ``{"magnification": 200}``.
     protocol : a kind of split and its options, see ``data.splits``.
     labels : ``"true"``, or ``"shuffled"`` for a run that must come out at chance.
@@ -46,6 +46,8 @@ class Setting(TrainConfig):
     head, spec, engine : as in ``models.build_head``; ``spec`` holds arguments of ``CircuitSpec``.
     max_train : number of training images used, ``None`` for all.
     test_flips : average the predictions of each image and its mirror image.
+    resize : pixels to which the images are resized before they enter the network; ``None`` keeps
+        them. A pretrained network wants more pixels than the smallest files hold.
     name : of the record; made from what differs from the defaults where it is not given.
 
     The fields of ``training.TrainConfig`` come on top.
@@ -69,6 +71,7 @@ class Setting(TrainConfig):
     engine: str = "fused"
     max_train: int | None = None
     test_flips: bool = False
+    resize: int | None = None
     name: str = ""
 
     def __post_init__(self):
@@ -86,9 +89,12 @@ class Setting(TrainConfig):
         whole_number("size", self.size, 1)
         if self.max_train is not None:
             whole_number("max_train", self.max_train, 2, "None uses all training images")
-        if self.fine_tune == "frozen" and self.augment is not None:
+        if self.resize is not None:
+            whole_number("resize", self.resize, 1, "None keeps the images as they are")
+        if self.fine_tune == "frozen" and self.augment not in (None, "flip"):
             raise ValueError(
-                "cached features of a frozen backbone cannot be augmented: set augment=None"
+                "cached features of a frozen backbone can be mirrored only: "
+                "set augment='flip' or None"
             )
         if not self.name:
             object.__setattr__(self, "name", _made_name(self))  # frozen: set once, here

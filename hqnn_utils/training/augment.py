@@ -1,4 +1,7 @@
-"""Random changes of training batches. Each takes and gives (N, channels, H, W) scaled to -1..1."""
+"""Random changes of training batches. Each takes and gives (N, channels, H, W) scaled to -1..1.
+
+Mirroring also takes stored pairs, see ``exchange_views``.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,15 @@ from hqnn_utils.data.phantoms.histology import stain_matrix
 def flip_horizontally(x: torch.Tensor) -> torch.Tensor:
     """Mirror each image left-right with probability one half.
 
-    Up-down would put the shadow above the lesion.
+    Up-down would put the shadow above the lesion. Instead of images it takes stored pairs
+    (N, 2, ...) of an image and its mirror image, as ``models.extract_pairs`` makes them.
 
     Raises
     ------
-    ValueError : not images (N, channels, H, W): a mirrored table of features would be nonsense.
+    ValueError : neither: a mirrored table of features would be nonsense.
     """
+    if is_pair(x):
+        return exchange_views(x)
     if x.ndim != 4:
         raise ValueError(
             f"augment='flip' mirrors images (N, channels, H, W), got {tuple(x.shape)}: "
@@ -23,6 +29,21 @@ def flip_horizontally(x: torch.Tensor) -> torch.Tensor:
         )
     mirrored = torch.rand(len(x), device=x.device) < 0.5
     return torch.where(mirrored.view(-1, 1, 1, 1), x.flip(-1), x)
+
+
+def is_pair(x: torch.Tensor) -> bool:
+    """Whether these are stored pairs, (N, 2, features) or (N, 2, C, h, w), and no images."""
+    return x.ndim in (3, 5) and x.shape[1] == 2
+
+
+def exchange_views(x: torch.Tensor) -> torch.Tensor:
+    """Exchange the two views (N, 2, ...) with probability one half.
+
+    It draws the same numbers as mirroring does: a run on stored activations meets the same mirror
+    images as one on the images themselves.
+    """
+    exchanged = torch.rand(len(x), device=x.device) < 0.5
+    return torch.where(exchanged.view(-1, *[1] * (x.ndim - 1)), x.flip(1), x)
 
 
 def jitter_stain(

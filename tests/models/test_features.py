@@ -10,7 +10,13 @@ import torch
 
 from hqnn_utils.data import ImageData, load_wisconsin
 from hqnn_utils.models.backbones import SmallCNN
-from hqnn_utils.models.features import TRANSFORMS, extract_features, feature_key
+from hqnn_utils.models.features import (
+    TRANSFORMS,
+    extract_features,
+    extract_pairs,
+    feature_key,
+    resized,
+)
 
 
 def images(n=6, size=28, seed=0):
@@ -112,11 +118,12 @@ def test_the_key_knows_weights_data_size_and_transform(counting):
         feature_key(counting, images(seed=1), 28, "none"),
         feature_key(counting, data, 32, "none"),
         feature_key(counting, data, 28, "mirror"),
+        feature_key(counting, data, 28, "none", "last_block"),
         feature_key(counting, data.take([0, 1]), 28, "none"),
         feature_key(counting, dataclasses.replace(data, digest="e" * 64), 28, "none"),
         feature_key(SmallCNN(depth=2), data, 28, "none"),
     ]
-    assert keys[0] == feature_key(counting, images(), 28, "none")
+    assert keys[0] == feature_key(counting, images(), 28, "none", "end")
     with torch.no_grad():
         next(counting.parameters())[0, 0, 0, 0] += 0.1
     keys.append(feature_key(counting, data, 28, "none"))
@@ -124,6 +131,46 @@ def test_the_key_knows_weights_data_size_and_transform(counting):
     keys.append(feature_key(counting, data, 28, "none"))
     assert len(set(keys)) == len(keys)
     assert all(len(key) == 64 for key in keys)
+
+
+def test_what_goes_into_the_last_block(tmp_path, counting):
+    data = images()
+    found = extract_features(counting, data, at="last_block", cache=tmp_path, batch_size=4)
+    assert found.shape == (6, 32, 7, 7)
+    assert counting.training, "the mode stays as it was"
+    with torch.no_grad():
+        close(found, counting.eval().blocks[:2](data.tensors()[0]).numpy())
+    again = extract_features(counting, data, at="last_block", cache=tmp_path)
+    assert np.array_equal(found, again)
+    (file,) = tmp_path.glob("*.npy")
+    for wrong in (np.zeros((6, 64), np.float32), np.zeros((5, 32, 7, 7), np.float32)):
+        np.save(file, wrong)
+        again = extract_features(counting, data, at="last_block", cache=tmp_path)
+        assert np.array_equal(found, again)
+    with pytest.raises(ValueError, match=r"^unknown place 'middle'; known: end, last_block$"):
+        extract_features(counting, data, at="middle", cache=tmp_path)
+
+
+def test_pairs_of_an_image_and_its_mirror_image(tmp_path, counting):
+    data = images()
+    mirrored = dataclasses.replace(data, images=data.images[:, :, ::-1].copy())
+    frozen = extract_pairs(counting.set_fine_tune("frozen"), data, cache=tmp_path)
+    assert frozen.shape == (6, 2, 64)
+    close(frozen[:, 0].numpy(), plain(counting, data.tensors()[0]))
+    close(frozen[:, 1].numpy(), plain(counting, mirrored.tensors()[0]))
+    pairs = extract_pairs(counting.set_fine_tune("last_block"), data, size=14, cache=tmp_path)
+    assert pairs.shape == (6, 2, 32, 3, 3)
+    for place, part in enumerate((data, mirrored)):
+        wanted = extract_features(counting, part, size=14, at="last_block", cache=tmp_path / "own")
+        close(pairs[:, place].numpy(), wanted)
+
+
+def test_resized():
+    x = torch.randn(2, 1, 28, 28)
+    assert resized(x, None) is x
+    assert resized(x, 28) is x
+    assert resized(x, 56).shape == (2, 1, 56, 56)
+    assert resized(torch.randn(2, 3, 28, 14), 28).shape == (2, 3, 28, 28)
 
 
 def test_unknown_transform(tmp_path, counting):

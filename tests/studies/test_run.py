@@ -77,10 +77,12 @@ def test_the_record_of_a_run(plainly):
         dict(fine_tune="last_block"),
         dict(protocol=dict(kind="random", seed=1)),
         dict(test_flips=True),
+        dict(resize=24),
     ],
     ids=str,
 )
-def test_each_part_of_a_setting_has_its_effect(plainly, change):
+def test_each_part_of_a_setting_has_its_effect(plainly, change, tmp_path, monkeypatch):
+    monkeypatch.setenv("HQNN_CACHE", str(tmp_path))
     other = run_setting({**QUICK, **change})
     same = probabilities(other).shape == probabilities(plainly).shape
     assert not same or not np.allclose(probabilities(other), probabilities(plainly))
@@ -168,6 +170,61 @@ def test_frozen_features_are_mirrored_as_images(tmp_path, monkeypatch):
     assert not np.allclose(probabilities(both), probabilities(one))
 
 
+@pytest.mark.parametrize("augment", [None, "flip"])
+@pytest.mark.parametrize("resize", [None, 24])
+def test_stored_activations_change_nothing(tmp_path, monkeypatch, augment, resize):
+    """The last block learns on what is stored as it learns behind the whole network."""
+    monkeypatch.setenv("HQNN_CACHE", str(tmp_path))
+    row = dict(QUICK, fine_tune="last_block", head="mlp", epochs=3, test_flips=True)
+    row |= dict(augment=augment, resize=resize)
+    fast = run_setting(row)
+    assert len(list(tmp_path.iterdir())) == 2, "the images and their mirror images"
+    monkeypatch.setattr(run, "STORED_AT_MOST", 0)
+    slow = run_setting(row)
+    assert fast.scores["fit"]["parameters"] == slow.scores["fit"]["parameters"]
+    assert [h["loss"] for h in fast.history] == pytest.approx([h["loss"] for h in slow.history])
+    np.testing.assert_allclose(probabilities(fast), probabilities(slow), atol=1e-5)
+
+
+def test_what_cannot_be_stored_is_not(tmp_path, monkeypatch):
+    """Too many bytes (two views of 780 images), or an augmentation that changes the images."""
+    monkeypatch.setenv("HQNN_CACHE", str(tmp_path))
+    last = dict(QUICK, fine_tune="last_block", epochs=1)
+    monkeypatch.setattr(run, "STORED_AT_MOST", 2 * len(phantom()) * 32 * 4 * 4 * 4 - 1)
+    run_setting(last)
+    run_setting({**QUICK, "fine_tune": "full"})
+    assert not list(tmp_path.iterdir())
+    monkeypatch.setattr(run, "STORED_AT_MOST", run.STORED_AT_MOST + 1)
+    run_setting(last)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_frozen_backbone_with_flips(tmp_path, monkeypatch):
+    """The head meets the features of mirrored images; otherwise nothing changes."""
+    monkeypatch.setenv("HQNN_CACHE", str(tmp_path))
+    flipped, without = run_setting({**frozen(), "augment": "flip"}), run_setting(frozen())
+    assert flipped.scores["fit"]["parameters"] == without.scores["fit"]["parameters"]
+    assert flipped.history[0]["loss"] != pytest.approx(without.history[0]["loss"])
+    prepared = run._prepare(as_setting({**frozen(), "augment": "flip"}), phantom())
+    still = run._prepare(as_setting(frozen()), phantom())
+    assert torch.equal(prepared.x[:, 0], still.x)
+
+
+def test_resized_images_enter_the_network(tmp_path, monkeypatch):
+    monkeypatch.setenv("HQNN_CACHE", str(tmp_path))
+    x = phantom().tensors()[0]
+    wanted = torch.nn.functional.interpolate(x, size=(24, 24), mode="bilinear", antialias=True)
+    whole = run._prepare(as_setting({**QUICK, "resize": 24, "test_flips": True}), phantom())
+    assert torch.equal(whole.x, wanted)
+    assert torch.equal(whole.mirrored, wanted.flip(-1))
+    still = run._prepare(as_setting(frozen(resize=24, test_flips=True)), phantom())
+    backbone = build_model(seed=0).backbone.eval()
+    with torch.no_grad():
+        seen, mirrored = backbone(wanted), backbone(wanted.flip(-1))
+    np.testing.assert_allclose(still.x, seen, atol=1e-5)
+    np.testing.assert_allclose(still.mirrored, mirrored, atol=1e-5)
+
+
 WISCONSIN = dict(dataset="wisconsin", backbone="none", augment=None, epochs=2)
 
 
@@ -188,6 +245,7 @@ def test_a_setting_can_name_a_table_of_features():
         (dict(backbone="small_cnn"), "set backbone='none', got 'small_cnn'$"),
         (dict(augment="flip"), "nothing to mirror: set augment=None and test_flips=False$"),
         (dict(test_flips=True), "nothing to mirror"),
+        (dict(resize=28), "nothing to resize: set resize=None$"),
     ],
 )
 def test_a_table_is_no_image(change, message):

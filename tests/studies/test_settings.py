@@ -163,8 +163,12 @@ def test_parts_of_a_setting():
         ),
         (dict(engine="torch", head="dressed"), "unknown engine 'torch'; known: fused, pennylane"),
         (
-            dict(fine_tune="frozen"),
-            "cached features of a frozen backbone cannot be augmented: set augment=None",
+            dict(fine_tune="frozen", augment="stain"),
+            "cached features of a frozen backbone can be mirrored only: set augment='flip' or None",
+        ),
+        (
+            dict(resize=0),
+            "resize must be a whole number of at least 1, got 0: None keeps the images as they are",
         ),
     ],
 )
@@ -190,5 +194,6 @@ def test_a_circuit_that_the_engine_cannot_run_is_refused_at_once(monkeypatch):
         assert as_setting({**mine, "head": head}).head == head
 
 
-def test_frozen_without_augmentation_is_fine():
-    assert as_setting(dict(fine_tune="frozen", augment=None)).fine_tune == "frozen"
+@pytest.mark.parametrize("augment", [None, "flip"])
+def test_frozen_features_as_they_are_or_mirrored(augment):
+    assert as_setting(dict(fine_tune="frozen", augment=augment)).fine_tune == "frozen"

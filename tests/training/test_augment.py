@@ -23,6 +23,20 @@ def test_the_names():
     assert AUGMENTATIONS["stain"] is jitter_stain
 
 
+@pytest.mark.parametrize("shape", [(5,), (5, 3, 4)])
+def test_of_stored_pairs_the_views_are_exchanged(shape):
+    """The same images are mirrored as without storing, and both views stay together."""
+    images = torch.randn(40, 1, 3, 4)
+    pairs = torch.randn(40, 2, *shape)
+    torch.manual_seed(0)
+    mirrored = (flip_horizontally(images) != images).flatten(1).any(dim=1)
+    torch.manual_seed(0)
+    found = flip_horizontally(pairs)
+    assert 10 < mirrored.sum() < 30
+    assert torch.equal(found[mirrored], pairs[mirrored].flip(1))
+    assert torch.equal(found[~mirrored], pairs[~mirrored])
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 def test_flip_mirrors_left_right_only(channels):
     torch.manual_seed(0)

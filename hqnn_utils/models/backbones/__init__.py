@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from hqnn_utils.models.backbones.base import FINE_TUNE, Backbone, PassThrough
+from hqnn_utils.models.backbones.base import FINE_TUNE, Backbone, PassThrough, Tail
 from hqnn_utils.models.backbones.efficientnet_lite import IMAGENET_FILES, EfficientNetLite
 from hqnn_utils.models.backbones.small_cnn import SmallCNN
 from hqnn_utils.models.backbones.torchvision_nets import TorchvisionBackbone
@@ -34,6 +34,7 @@ __all__ = [
     "EfficientNetLite",
     "PassThrough",
     "SmallCNN",
+    "Tail",
     "TorchvisionBackbone",
     "WeightsError",
     "build_backbone",

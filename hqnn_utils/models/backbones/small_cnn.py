@@ -23,6 +23,14 @@ def conv_block(in_channels: int, out_channels: int, depth: int) -> nn.Sequential
     return nn.Sequential(*layers)
 
 
+class MeanOverImage(nn.Module):
+    """(N, C, H, W) -> (N, C)."""
+
+    def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        """The mean of each map."""
+        return maps.mean(dim=(2, 3))
+
+
 class SmallCNN(Backbone):
     """Three blocks of convolutions, each with twice the channels; then the mean over the image.
 
@@ -49,6 +57,10 @@ class SmallCNN(Backbone):
     def last_block(self) -> list[nn.Module]:
         """The last of the three blocks."""
         return [self.blocks[-1]]
+
+    def stages(self) -> list[nn.Module]:
+        """The three blocks and the mean over the image."""
+        return [*self.blocks, MeanOverImage()]
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(N, in_channels, H, W) -> (N, 4 * width)."""

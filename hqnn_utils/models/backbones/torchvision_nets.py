@@ -18,6 +18,8 @@ N_IMAGENET_CLASSES = 1000
 LAST_BLOCK_SHARE = 0.2
 # A module with more than this share is no stage but the wrapper around the stages.
 WRAPPER_SHARE = 0.9
+# Networks of torchvision whose ``forward`` applies their parts in order, flattened at the end.
+CHAINS = ("ResNet", "EfficientNet", "MobileNetV3", "RegNet")
 # What torch says when nothing of a small image is left after so many halvings.
 TOO_SMALL = ("Output size is too small", "Kernel size can't be greater")
 
@@ -68,11 +70,23 @@ class TorchvisionBackbone(Backbone):
         stages = last_stages(children.values())
         return [rest, *stages] if n_numbers(rest) else stages
 
+    def stages(self) -> list[nn.Module] | None:
+        """Convolutions, mean over the image, what is left of the classifier; see ``CHAINS``."""
+        if type(self.body).__name__ not in CHAINS:
+            return None
+        *convolutions, mean, rest = self.body.children()
+        total = sum(n_numbers(module) for module in convolutions)
+        return [*open_wrappers(convolutions, total), mean, nn.Flatten(), rest]
+
+    def enter(self, x: torch.Tensor) -> torch.Tensor:
+        """From -1..1 to ImageNet's mean and standard deviation, if the weights are ImageNet's."""
+        return x * self.scale + self.shift
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(N, in_channels, H, W) -> (N, n_features)."""
         self._check_size(x)
         try:
-            return self.body(x * self.scale + self.shift)
+            return self.body(self.enter(x))
         except RuntimeError as error:
             if not any(text in str(error) for text in TOO_SMALL):
                 raise

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from hqnn_utils.models.backbones import Backbone, PassThrough, build_backbone
+from hqnn_utils.models.backbones import Backbone, PassThrough, SmallCNN, Tail, build_backbone
 
 
 class Toy(Backbone):
@@ -84,6 +84,101 @@ def test_unknown_choice():
 def test_a_backbone_names_its_last_block():
     with pytest.raises(NotImplementedError):
         Backbone().last_block()
+
+
+# ---------------------------------------------------------------- what is left to train
+
+CHAINS = {  # name -> what its last block takes, (C, h, w), for images of 64 pixels
+    "small_cnn": (32, 16, 16),
+    "efficientnet_lite0": (192, 2, 2),
+    "efficientnet_lite2": (208, 2, 2),
+    "resnet18": (256, 4, 4),
+    "resnet50": (1024, 4, 4),
+    "efficientnet_v2_s": (160, 4, 4),
+    "efficientnet_b5": (304, 2, 2),
+    "mobilenet_v3_small": (96, 2, 2),
+    "regnet_y_400mf": (208, 4, 4),
+}
+NO_CHAINS = ("convnext_tiny", "densenet121", "vit_b_16", "none")
+
+
+def pairs_of(backbone, x):
+    """Stored activations (N, 2, C, h, w) of images and their mirror images."""
+    with torch.no_grad():
+        return torch.stack([backbone.before_last_block(v) for v in (x, x.flip(-1))], dim=1)
+
+
+@pytest.mark.parametrize("name", CHAINS)
+def test_the_tail_goes_on_where_the_stored_activations_end(name):
+    torch.manual_seed(0)
+    backbone = build_backbone(name, fine_tune="last_block").eval()
+    x = torch.randn(2, 1, 64, 64)
+    stored, tail = pairs_of(backbone, x), Tail(backbone).eval()
+    assert stored.shape == (2, 2, *CHAINS[name])
+    assert tail.n_features == backbone.n_features
+    with torch.no_grad():
+        for pairs, images in ((stored, x), (stored.flip(1), x.flip(-1))):
+            found, wanted = tail(pairs), backbone(images)
+            assert wanted.std() > 0
+            torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-4 * float(wanted.std()))
+    learns = {id(p) for p in backbone.parameters() if p.requires_grad}
+    assert {id(p) for p in tail.parameters() if p.requires_grad} == learns
+
+
+@pytest.mark.parametrize("name", NO_CHAINS)
+def test_networks_that_cannot_be_split(name):
+    backbone = build_backbone(name, fine_tune="last_block")
+    assert backbone.stages() is None
+    message = (
+        f"{type(backbone).__name__} is not written as a chain of stages: "
+        "train it without stored activations"
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        Tail(backbone)
+
+
+def test_a_step_of_the_tail_is_a_step_of_the_backbone():
+    """The same weights move by the same amount, and they are the backbone's own."""
+
+    def step(network, given, images):
+        head = nn.Linear(64, 2)
+        with torch.no_grad():
+            head.weight.fill_(0.1)
+            head.weight[0] = -0.1
+        optimiser = torch.optim.SGD(network.parameters(), lr=0.1)
+        nn.functional.cross_entropy(head(network.train()(given)), torch.tensor([0, 1])).backward()
+        optimiser.step()
+        return images.state_dict()
+
+    x = torch.randn(2, 1, 16, 16, generator=torch.Generator().manual_seed(0))
+    slow, fast, start = SmallCNN(), SmallCNN(), SmallCNN().state_dict()
+    for network in (slow, fast):
+        network.load_state_dict(start)
+        network.set_fine_tune("last_block")
+    slowly = step(slow, x, slow)
+    quickly = step(Tail(fast), pairs_of(fast.eval(), x), fast)
+    for key, value in slowly.items():
+        torch.testing.assert_close(quickly[key], value)
+    assert not torch.equal(slowly["blocks.2.0.weight"], start["blocks.2.0.weight"])
+    assert torch.equal(slowly["blocks.1.1.running_mean"], start["blocks.1.1.running_mean"])
+
+
+def test_the_tail_of_a_frozen_backbone_is_nothing():
+    features = torch.randn(3, 2, 64)
+    tail = Tail(SmallCNN().set_fine_tune("frozen"))
+    assert torch.equal(tail(features), features[:, 0])
+    assert not list(tail.parameters())
+    assert tail.last_block() == []
+    assert len(Tail(SmallCNN().set_fine_tune("last_block")).last_block()) == 2
+
+
+def test_a_whole_network_that_learns_has_no_tail():
+    message = (
+        "everything in this backbone learns, so nothing can be stored: "
+        "build it with fine_tune='last_block' or 'frozen'"
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        Tail(SmallCNN())
 
 
 def test_no_backbone_passes_a_table_through():
