@@ -4,6 +4,7 @@ A notebook says ``from hqnn_utils import plots`` and then ``plots.seed_dots(...)
 
 ``style``    colours, the white grid, how a figure is finished
 ``figures``  one function a picture; each returns its figure
+``board``    boxes with arrows, split bars, resamples
 ``widgets``  a picture with knobs
 ``player``   what pages without a kernel show of it
 
@@ -11,6 +12,7 @@ What one notebook alone draws stands in that notebook. ``banner`` is ``ImageData
 everywhere: nothing for real images, ``"PHANTOM (synthetic images): "`` for phantoms.
 """
 
+from hqnn_utils.plots.board import flow, resampling, split_bars
 from hqnn_utils.plots.figures import (
     image_grid,
     score_intervals,
@@ -28,11 +30,14 @@ __all__ = [
     "colour_of",
     "explore",
     "finish",
+    "flow",
     "house_style",
     "image_grid",
+    "resampling",
     "score_intervals",
     "seed_dots",
     "spectra",
+    "split_bars",
     "threshold_view",
     "training_curves",
 ]

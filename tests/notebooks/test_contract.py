@@ -192,6 +192,29 @@ def only_defines(source):
     return all(isinstance(statement, quiet) for statement in ast.parse(source).body)
 
 
+def images_stored(cell):
+    """N of a tag ``stores-images:N``, the number of images of the data in a cell's figures."""
+    found = [tag.partition(":")[2] for tag in tags(cell) if tag.startswith("stores-images")]
+    return sum(int(number) for number in found)
+
+
+@each
+def test_stored_images_are_credited_and_few(entry, notebook):
+    """BreastMNIST is CC BY 4.0: some images may be stored, with the credit beside them."""
+    for index, cell in enumerate(notebook.cells):
+        if not any(tag.startswith("stores-images") for tag in tags(cell)):
+            continue
+        assert images_stored(cell) >= 1, "stores-images:N says how many"
+        assert "draws-images" not in tags(cell), "stored or not stored"
+        following = [c for c in notebook.cells[index + 1 :] if c.cell_type == "markdown"][:1]
+        assert "CC BY 4.0" in "".join(c.source for c in [cell, *following]), cell.source
+
+
+def test_all_notebooks_together_store_two_dozen_images_at_most():
+    stored = [images_stored(c) for e in ENTRIES for c in read(HERE.path_of(e)).cells]
+    assert sum(stored) <= 24
+
+
 @each
 def test_image_cells_are_tagged(entry, notebook):
     """What is called phantom... must be one: plots.image_grid(phantom, ...)."""
@@ -201,7 +224,7 @@ def test_image_cells_are_tagged(entry, notebook):
         drawn = re.findall(r"\b(?:image_grid|patient_grid|imshow)\(\s*(\w*)", cell.source)
         real = [name for name in drawn if not name.startswith("phantom")]
         if real and not only_defines(cell.source):
-            assert "draws-images" in tags(cell), cell.source
+            assert "draws-images" in tags(cell) or images_stored(cell), cell.source
 
 
 @each
