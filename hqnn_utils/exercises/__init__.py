@@ -18,6 +18,7 @@ from pkgutil import iter_modules
 
 from hqnn_utils.exercises.exercise import OPEN_MESSAGE, RUNGS, Exercise, Verdict
 from hqnn_utils.exercises.predictions import Prediction, predict, predictions, reveal
+from hqnn_utils.exercises.values import holds_open
 
 __all__ = [
     "RUNGS",
@@ -49,8 +50,15 @@ _given: dict[str, int] = {}
 
 def known_exercises() -> list[str]:
     """Names of all exercises, notebook by notebook."""
-    modules = sorted(m.name for m in iter_modules(__path__) if m.name.startswith("nb"))
-    return [name for module in modules for name in import_module(f"{__name__}.{module}").EXERCISES]
+    return [name for module in _modules() for name in _exercises_of(module)]
+
+
+def _modules() -> list[str]:
+    return sorted(m.name for m in iter_modules(__path__) if m.name.startswith("nb"))
+
+
+def _exercises_of(module: str) -> dict[str, Exercise]:
+    return import_module(f"{__name__}.{module}").EXERCISES
 
 
 def exercise(name: str) -> Exercise:
@@ -60,16 +68,14 @@ def exercise(name: str) -> Exercise:
     ------
     ValueError : an unknown exercise; the message names the known ones.
     """
-    try:
-        return import_module(f"{__name__}.nb{name[:2]}").EXERCISES[name]
-    except (ImportError, KeyError):
-        raise ValueError(
-            f"unknown exercise {name!r}; known: {', '.join(known_exercises())}"
-        ) from None
+    module = f"nb{name[:2]}"
+    if module in _modules() and name in _exercises_of(module):
+        return _exercises_of(module)[name]
+    raise ValueError(f"unknown exercise {name!r}; known: {', '.join(known_exercises())}")
 
 
 def check(name: str, answer, **context) -> Verdict:
-    """Grade an answer. ``...`` means not tried yet.
+    """Grade an answer. ``...``, also as a part of it, means not tried yet.
 
     Parameters
     ----------
@@ -78,7 +84,7 @@ def check(name: str, answer, **context) -> Verdict:
     context : what the check needs to compute the truth, as the notebook's cell gives it.
     """
     found = exercise(name)
-    if answer is ...:
+    if holds_open(answer):
         return Verdict(None, OPEN_MESSAGE)
     return found.grade(answer, **context)
 
@@ -96,10 +102,12 @@ def hint(name: str, step: int | None = None) -> Hint:
     ValueError : an unknown exercise, or a step that it does not have.
     """
     texts = exercise(name).hints
+    if not texts:
+        raise ValueError(f"{name} has no hints")
     if step is None:
         step = min(_given.get(name, 0) + 1, len(texts))
         _given[name] = step
-    if not 1 <= step <= len(texts):
-        raise ValueError(f"{name} has hints 1 to {len(texts)}, not {step}")
+    if step not in range(1, len(texts) + 1):
+        raise ValueError(f"{name} has hints 1 to {len(texts)}, not {step!r}")
     last = " (the last one)" if step == len(texts) else ""
     return Hint(f"Hint {step} of {len(texts)}{last}: {texts[step - 1]}")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 OPEN_MESSAGE = "replace the ... by your answer and run the cell again"
+N_HINTS = 3
 RUNGS = {
     "read": "read a number off a table, a figure or a file, or compute one",
     "write": "write a function; it is tried on inputs that the student has not seen",
@@ -59,3 +60,5 @@ class Exercise:
     def __post_init__(self) -> None:
         if self.rung not in RUNGS:
             raise ValueError(f"unknown rung {self.rung!r}; known: {', '.join(RUNGS)}")
+        if isinstance(self.hints, str) or len(self.hints) not in (0, N_HINTS):
+            raise ValueError(f"give {N_HINTS} hints, from a nudge to nearly the answer")

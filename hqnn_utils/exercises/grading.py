@@ -1,7 +1,8 @@
 """The kinds of answers: a number, a choice, a function, a paragraph.
 
 Each grader returns a ``Verdict``. A usual wrong answer is met with a word of its own; any other
-wrong answer is told what was expected. The truth is never printed.
+wrong answer is told what was expected. Of a number and a choice the truth is never printed; a
+function is shown one input on which it is wrong.
 """
 
 from __future__ import annotations
@@ -10,14 +11,27 @@ import copy
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
-import numpy as np
-
 from hqnn_utils.exercises.exercise import OPEN_MESSAGE, Verdict
+from hqnn_utils.exercises.values import (
+    Written,
+    changed,
+    half_a_unit,
+    holds_open,
+    listed,
+    plain,
+    read_number,
+    same,
+    show,
+    show_arguments,
+    show_both,
+)
+
+__all__ = ["choice", "function", "number", "outcome_of", "paragraph", "same", "show", "together"]
 
 PLAIN_HINT = "look at the definition once more, or ask hint(...)"
+OPEN = Verdict(None, OPEN_MESSAGE)
 
 
 def number(
@@ -37,70 +51,66 @@ def number(
 
     Parameters
     ----------
-    answer : what the student wrote.
+    answer : what the student wrote: a number in any form, also as a text, with or without ``%``.
     truth : the right value.
     right : the message for a right answer.
     wrong : pairs (usual wrong value, what to say to it). The first that fits is said.
     share : the truth is a share; 73.1 is taken for 73.1 per cent.
     whole : the truth is a count: nothing is rounded.
     tolerance : what else counts as equal, in the units of the truth; default ``1e-3 * abs(truth)``,
-        for a value that two correct programs may compute differently.
+        for a value that two correct programs may compute differently. A truth that is zero up to
+        rounding errors needs one.
     """
-    value = one_number(answer)
-    if isinstance(value, Verdict):
-        return value
+    if answer is ...:
+        return OPEN
+    said = read_number(answer)
+    if isinstance(said, str):
+        return Verdict(False, f"expected one number, got {said}")
+    readings = _readings(said, share)
     if tolerance is None:
         tolerance = 1e-3 * abs(truth)
-    decimals = decimals_of(answer)
-
-    def fits(target: float) -> bool:
-        allowed = 1e-9 if whole else max(tolerance, half_a_unit(target, decimals))
-        return abs(value - target) <= allowed
-
-    def fits_in_per_cent(target: float) -> bool:
-        allowed = max(tolerance, half_a_unit(target, decimals + 2))
-        return share and abs(value / 100 - target) <= allowed
-
-    if fits(truth):
-        return Verdict(True, right)
-    if fits_in_per_cent(truth):
-        return Verdict(True, f"{right} (you gave per cent; as a share it is {value / 100:.4g})")
+    for reading in readings:
+        if _fits(reading, truth, whole, tolerance):
+            as_share = f" (you gave per cent; as a share it is {reading.value:.4g})"
+            return Verdict(True, right + (as_share if reading.per_cent else ""))
     for target, word in wrong:
-        if fits(target) or fits_in_per_cent(target):
+        if any(_fits(reading, target, whole, tolerance) for reading in readings):
             return Verdict(False, word)
-    if not whole and abs(value - truth) <= 0.5 * 10.0**-decimals:
-        return Verdict(False, f"{value:g} is rounded too far: give at least two digits")
-    return Verdict(False, f"{value:.4g} is not it; {PLAIN_HINT}")
+    shown = str(answer).strip()
+    if len(shown) > 12:
+        shown = f"{said.value:.6g}"
+    return Verdict(False, _what_is_off(shown, readings, truth, whole, tolerance))
 
 
-def one_number(answer) -> float | Verdict:
-    """The answer as a finite number, or what is wrong with it."""
-    if isinstance(answer, (bool, np.bool_)):
-        return Verdict(False, "expected one number, got True or False")
-    try:
-        value = float(answer)
-    except (TypeError, ValueError):
-        return Verdict(False, f"expected one number, got {type(answer).__name__}")
-    if not math.isfinite(value):
-        return Verdict(False, f"expected one finite number, got {value}")
-    return value
+def _readings(said: Written, share: bool) -> list[Written]:
+    """A share may be meant as it stands or as per cent."""
+    return [said, said.as_per_cent()] if share and not said.per_cent else [said]
 
 
-def decimals_of(answer) -> int:
-    """Digits behind the point, as the answer was written: 0.73 has two."""
-    try:
-        exponent = Decimal(str(answer)).normalize().as_tuple().exponent
-    except InvalidOperation:  # a tensor or an array of one number: as exact as a float
-        exponent = Decimal(str(float(answer))).normalize().as_tuple().exponent
-    return max(0, -exponent)
+def _fits(said: Written, target: float, whole: bool, tolerance: float) -> bool:
+    if not math.isfinite(target):
+        return False
+    exact = whole and float(target).is_integer()
+    allowed = 1e-9 if exact else max(tolerance, said.allowed(target))
+    return abs(said.value - target) <= allowed
 
 
-def half_a_unit(target: float, decimals: int) -> float:
-    """Half a unit of the last digit written, or of the second significant digit of the target."""
-    if target == 0:
-        return 0.5 * 10.0**-decimals
-    second_digit = 1 - math.floor(math.log10(abs(target)))
-    return 0.5 * 10.0 ** -max(decimals, second_digit) * (1 + 1e-9)
+def _what_is_off(
+    shown: str, readings: list[Written], truth: float, whole: bool, tolerance: float
+) -> str:
+    """What to say to a number that nobody foresaw."""
+    for said in readings:
+        turned = Written(-said.value, said.decimals, said.per_cent)
+        if truth != 0 and _fits(turned, truth, whole, tolerance):
+            return f"{shown} has the right size and the wrong sign"
+        if whole:
+            continue
+        if abs(said.value - truth) <= half_a_unit(said.decimals):
+            return f"{shown} is rounded too far: give at least two digits"
+        missing = math.copysign(1, truth) * (truth - said.value)
+        if said.value * truth > 0 and 0 < missing <= 2 * said.allowed(truth):
+            return f"{shown} is cut off: round it, or give more digits"
+    return f"{shown} is not it; {PLAIN_HINT}"
 
 
 def choice(
@@ -118,6 +128,8 @@ def choice(
     right : the message for the right word.
     wrong : each other word that may be chosen, and what to say to it.
     """
+    if answer is ...:
+        return OPEN
     options = [truth, *wrong]
     if not isinstance(answer, str):
         return Verdict(False, f"expected a text, one of {listed(options)}")
@@ -128,16 +140,6 @@ def choice(
         if said == plain(option):
             return Verdict(False, word)
     return Verdict(False, f"{answer!r} is none of the words: choose one of {listed(options)}")
-
-
-def plain(text: str) -> str:
-    """The text without case, full stop and extra spaces."""
-    return " ".join(text.casefold().strip().rstrip(".").split())
-
-
-def listed(options: Iterable[str]) -> str:
-    """The options in alphabetical order, so that the order does not tell the right one."""
-    return ", ".join(repr(option) for option in sorted(options))
 
 
 def function(
@@ -166,7 +168,7 @@ def function(
     names : what the arguments are called in the counterexample.
     """
     if answer is ...:
-        return Verdict(None, OPEN_MESSAGE)
+        return OPEN
     if not callable(answer):
         return Verdict(
             False,
@@ -184,18 +186,29 @@ def function(
     if all(agree):
         return Verdict(True, right)
     first = agree.index(False)
+    gives, wanted = show_both(results[first], expected[first])
     counterexample = (
-        f"with {show_arguments(inputs[first], names)} it gives {show(results[first])}, "
-        f"expected {show(expected[first])}"
+        f"with {show_arguments(inputs[first], names)} it gives {gives}, expected {wanted}"
     )
     for faulty, word in wrong:
-        known = [faulty(*copy.deepcopy(arguments)) for arguments in inputs]
-        if same(results, known, tolerance):
+        if _has_fault(results, faulty, inputs, tolerance):
             return Verdict(False, f"{word} ({counterexample})")
     return Verdict(False, counterexample)
 
 
-def outcome_of(answer: Callable[..., Any], arguments: tuple, names: Sequence[str]) -> Any:
+def _has_fault(results: list, faulty: Callable[..., Any], inputs, tolerance: float) -> bool:
+    """Whether the results are those of a function with a known fault."""
+    for result, arguments in zip(results, inputs, strict=True):
+        try:
+            known = faulty(*copy.deepcopy(arguments))
+        except Exception:  # a fault may stop where the student's function went on
+            return False
+        if not same(result, known, tolerance):
+            return False
+    return True
+
+
+def outcome_of(answer: Callable[..., Any], arguments: tuple, names: Sequence[str] = ()) -> Any:
     """What a student's function returns, or a ``Verdict`` if it does not get that far."""
     given = copy.deepcopy(arguments)
     try:
@@ -203,63 +216,14 @@ def outcome_of(answer: Callable[..., Any], arguments: tuple, names: Sequence[str
     except Exception as error:
         shown = show_arguments(arguments, names)
         return Verdict(False, f"with {shown} it stops: {type(error).__name__}: {error}")
-    if result is ...:
-        return Verdict(None, OPEN_MESSAGE)
+    if holds_open(result):
+        return OPEN
     if result is None:
         return Verdict(False, "it returns nothing: is there a `return` at its end?")
-    if not same(given, arguments, 0.0):
+    if changed(arguments, given):
         shown = show_arguments(arguments, names)
         return Verdict(False, f"it changes what it is given ({shown}): work on a copy")
     return result
-
-
-def same(a, b, tolerance: float) -> bool:
-    """True if two results agree: numbers and arrays within the tolerance, the rest exactly."""
-    if a is b:
-        return True
-    if isinstance(a, Mapping) and isinstance(b, Mapping):
-        return a.keys() == b.keys() and all(same(a[key], b[key], tolerance) for key in b)
-    if isinstance(a, str) or isinstance(b, str) or b is None:
-        return type(a) is type(b) and a == b
-    if isinstance(a, (tuple, list)) and isinstance(b, (tuple, list)):
-        return len(a) == len(b) and all(same(x, y, tolerance) for x, y in zip(a, b, strict=True))
-    try:
-        a, b = np.asarray(a), np.asarray(b)
-        return a.shape == b.shape and bool(
-            np.allclose(a, b, rtol=tolerance, atol=tolerance, equal_nan=True)
-        )
-    except (TypeError, ValueError):
-        return False
-
-
-def show_arguments(arguments: tuple, names: Sequence[str]) -> str:
-    """The arguments of a call as a reader would write them."""
-    if names:
-        return ", ".join(f"{n} = {show(a)}" for n, a in zip(names, arguments, strict=True))
-    return ", ".join(show(argument) for argument in arguments)
-
-
-def show(value) -> str:
-    """A value in few characters: four digits, long arrays shortened."""
-    if callable(value):
-        return "a function"
-    if isinstance(value, (bool, np.bool_, str)):
-        return repr(value)
-    if isinstance(value, (int, np.integer)):
-        return str(int(value))
-    if isinstance(value, (float, np.floating)):
-        return f"{float(value):.4g}"
-    if isinstance(value, (tuple, list, dict)) and len(str(value)) <= 60:
-        return str(value)
-    if hasattr(value, "detach"):
-        value = value.detach().cpu()
-    try:
-        array = np.asarray(value)
-        text = np.array2string(array, precision=4, threshold=8, edgeitems=3, separator=", ")
-    except (TypeError, ValueError):
-        return type(value).__name__
-    text = " ".join(text.split())
-    return text if len(text) <= 100 else f"an array of shape {array.shape}"
 
 
 def paragraph(
@@ -281,6 +245,8 @@ def paragraph(
     right : the message for a text that touches every point.
     words : how many words it needs at least.
     """
+    if answer is ...:
+        return OPEN
     if not isinstance(answer, str):
         return Verdict(False, f"expected a text in quotes, got {type(answer).__name__}")
     if len(answer.split()) < words:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hqnn_utils.exercises.grading import listed, plain, show
+from hqnn_utils.exercises.values import listed, plain, read_number, show
 
 
 @dataclass
@@ -29,7 +29,7 @@ class Prediction:
         if self.said is ... or self.seen is ...:
             return ""
         if is_number(self.said) and is_number(self.seen):
-            distance = abs(float(self.said) - float(self.seen))
+            distance = abs(read_number(self.said).value - read_number(self.seen).value)
             return f"{distance:.3g}{self.unit} away"
         if self.choices:
             agree = plain(str(self.said)) == plain(str(self.seen))
@@ -45,13 +45,7 @@ _made: dict[str, Prediction] = {}
 
 def is_number(value) -> bool:
     """True for whole and decimal numbers, also for a number inside an array or tensor."""
-    if isinstance(value, (str, bool)):
-        return False
-    try:
-        float(value)
-    except (TypeError, ValueError):
-        return False
-    return True
+    return not isinstance(value, str) and not isinstance(read_number(value), str)
 
 
 def predict(name: str, answer=..., *, choices: Sequence[str] = (), unit: str = "") -> Prediction:
@@ -69,7 +63,8 @@ def predict(name: str, answer=..., *, choices: Sequence[str] = (), unit: str = "
     Prediction
         Shows OPEN or NOTED in a notebook.
     """
-    made = Prediction(name, unit=unit, choices=tuple(choices))
+    choices = tuple(map(str, choices))
+    made = Prediction(name, unit=unit, choices=choices)
     offered = f" Choose one of {listed(choices)}." if choices else ""
     allowed = [plain(option) for option in choices]
     if answer is ...:
@@ -77,7 +72,7 @@ def predict(name: str, answer=..., *, choices: Sequence[str] = (), unit: str = "
     elif choices and plain(str(answer)) not in allowed:
         made.message = f"OPEN: {answer!r} is none of the choices.{offered}"
     else:
-        made.said = answer
+        made.said = choices[allowed.index(plain(str(answer)))] if choices else answer
         made.message = f"NOTED: {said_as_text(made)}. You will be shown what happened."
     _made[name] = made
     return made
