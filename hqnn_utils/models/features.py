@@ -47,6 +47,8 @@ def feature_key(
 
     That is the network and its weights, the images and their digest, size, transform and place.
     """
+    if at == "last_block":
+        at = f"stage {backbone.place_of_last_block()}"  # should it begin elsewhere one day
     found = hashlib.sha256(
         f"{backbone!r}|{data.digest}|{data.images.shape}|{size}|{transform}|{at}".encode()
     )

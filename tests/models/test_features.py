@@ -147,6 +147,10 @@ def test_what_goes_into_the_last_block(tmp_path, counting):
         np.save(file, wrong)
         again = extract_features(counting, data, at="last_block", cache=tmp_path)
         assert np.array_equal(found, again)
+    key = feature_key(counting, data, 28, "none", "last_block")
+    counting.last_block = lambda: [counting.blocks[1]]
+    assert feature_key(counting, data, 28, "none", "last_block") != key
+    assert feature_key(counting, data, 28, "none") == feature_key(counting, data, 28, "none", "end")
     with pytest.raises(ValueError, match=r"^unknown place 'middle'; known: end, last_block$"):
         extract_features(counting, data, at="middle", cache=tmp_path)
 
