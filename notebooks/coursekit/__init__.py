@@ -9,7 +9,8 @@
 ``generated``  badges and install cells from ``course.yml``, the README's tables from records
 ``tables``     the result tables of the README and of ``make run``
 ``running``    execute a notebook; store its outputs, records and times
-``student``    versions without solutions
+``student``    versions without solutions, and how to publish them
+``glossary``   the technical words and where pages use them
 
 It belongs to the makers of the course; students need ``hqnn_utils`` only.
 """

@@ -35,6 +35,11 @@ class Tree:
         return self.root / "README.md"
 
     @property
+    def glossary(self) -> Path:
+        """The technical words of the course."""
+        return self.notebooks / "glossary.md"
+
+    @property
     def results(self) -> Path:
         """The records that are stored with the course."""
         return self.notebooks / "results"

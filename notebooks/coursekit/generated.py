@@ -46,12 +46,15 @@ def bootstrap_source(course: dict) -> str:
     return f"import os  # {about}\n\nif {HOSTED}:\n    {then}"
 
 
-def badges_source(course: dict, entry: dict, times: dict) -> str:
-    """Badges (GitHub addresses only), minutes as measured, needs, data."""
+def badges_source(course: dict, entry: dict, times: dict, branch: str = "") -> str:
+    """Badges (GitHub addresses only), minutes as measured, needs, data.
+
+    The badges open the notebook of ``branch``, without it that of the course's own branch.
+    """
     lines = []
     repository = course["repository"]
     if repository and re.fullmatch(ON_GITHUB, repository):
-        page = f"{repository}/blob/{course['branch']}/notebooks/{entry['name']}.ipynb"
+        page = f"{repository}/blob/{branch or course['branch']}/notebooks/{entry['name']}.ipynb"
         source = f"https://github.com/{page}"
         colab = f"https://colab.research.google.com/github/{page}"
         kaggle = f"https://kaggle.com/kernels/welcome?src={source}"

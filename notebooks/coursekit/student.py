@@ -1,25 +1,62 @@
-"""Versions for students: without solutions and without outputs."""
+"""Versions for students: without solutions and outputs, with badges that open such versions."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from coursekit.files import Tree, clear, read, tags, write
+from coursekit.generated import badges_source
+
+README = """\
+# {title}: student versions
+
+The notebooks of the course without solutions and without outputs, made by `make student`. They are
+published on this branch, so that their badges open them and not the notebooks with solutions.
+Start with [00](notebooks/00_start_here.ipynb). New words are explained in the
+[glossary](notebooks/glossary.md).
+"""
+PUBLISH = """\
+git -C {folder} init -q -b {branch}
+git -C {folder} add -A
+git -C {folder} commit -q --allow-empty -m "Student versions"
+git -C {folder} push --force "$(git remote get-url origin)" HEAD:refs/heads/{branch}
+"""
 
 
-def student_version(notebook):
-    """Without solutions and without outputs; the exercises stay."""
+def student_version(notebook, course: dict, entry: dict, times: dict):
+    """Without solutions and without outputs; the exercises stay, the badges lead to this version.
+
+    The install cell stays as it is: the course's helpers are those of the course's own branch.
+    """
     notebook.cells = [cell for cell in notebook.cells if "solution" not in tags(cell)]
     for cell in notebook.cells:
         if cell.cell_type == "code":
             clear(cell)
+        if "badges" in tags(cell):
+            cell.source = badges_source(course, entry, times, branch=course["student_branch"])
     notebook.metadata.pop("hqnn", None)
     return notebook
 
 
 def student(tree: Tree, out: Path) -> None:
-    """Write the student version of every notebook into a folder."""
-    for entry in tree.course()["notebooks"]:
+    """Write the student versions into a folder that can be published as a branch as it is."""
+    course, times = tree.course(), tree.times()
+    for entry in course["notebooks"]:
         path = tree.path_of(entry)
-        write(student_version(read(path)), out / path.name)
-        print(out / path.name)
+        made = out / "notebooks" / path.name
+        write(student_version(read(path), course, entry, times), made)
+        print(made)
+    shutil.copy(tree.glossary, out / "notebooks")
+    (out / "README.md").write_text(README.format(title=course["title"]), encoding="utf-8")
+    print(f"\nTo publish them as the branch {course['student_branch']} that their badges open:\n")
+    print(publish_commands(course, out))
+
+
+def publish_commands(course: dict, out: Path) -> str:
+    """The commands that make a branch of the folder and push it; run them in the course's folder.
+
+    The folder becomes a repository of its own: the course's checkout is left alone. The branch
+    holds nothing but what is generated, which is why it is overwritten.
+    """
+    return PUBLISH.format(folder=out, branch=course["student_branch"])

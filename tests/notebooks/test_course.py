@@ -1,5 +1,6 @@
 """The course tool: addresses, generated text, tidy outputs, student versions. Works on copies."""
 
+import ast
 import base64
 import io
 import json
@@ -16,7 +17,7 @@ import pytest
 from bs4 import BeautifulSoup
 from coursekit import generated, running, tables
 from coursekit.alt import write_alts
-from coursekit.comments import alt_texts
+from coursekit.comments import alt_texts, code_only
 from coursekit.files import HERE, Tree, code_digest, read, tags, write
 from coursekit.folding import fold
 from coursekit.pages import to_html
@@ -24,6 +25,7 @@ from coursekit.student import student
 from PIL import Image
 
 from hqnn_utils.evaluation.metrics import scores
+from hqnn_utils.exercises import exercise, known_exercises
 from hqnn_utils.plots.player import player
 from hqnn_utils.studies import Record, save_record
 
@@ -464,16 +466,109 @@ def test_an_invalid_notebook_is_not_written(tmp_path):
     assert not (tmp_path / "broken.ipynb").exists()
 
 
-def test_student_version_has_no_solution_and_no_output(tree, tmp_path):
-    student(tree, tmp_path / "students")
-    made = sorted((tmp_path / "students").glob("*.ipynb"))
-    assert [path.name for path in made] == [path.name for path in notebooks(tree)]
-    for path in made:
-        notebook = read(path)
+@pytest.fixture
+def students(tree, tmp_path):
+    """The student versions of a course whose address is set, and their folder."""
+    generated.retarget(tree, "someone/course")
+    out = tmp_path / "students"
+    student(tree, out)
+    return {path.stem: read(path) for path in sorted((out / "notebooks").glob("*.ipynb"))}, out
+
+
+def test_student_version_has_no_solution_and_no_output(tree, students):
+    made, _ = students
+    assert list(made) == [path.stem for path in notebooks(tree)]
+    for notebook in made.values():
         assert not any("solution" in tags(cell) for cell in notebook.cells)
         assert any("exercise" in tags(cell) for cell in notebook.cells)
         assert all(not cell.get("outputs") for cell in notebook.cells)
+        assert "hqnn" not in notebook.metadata
         nbformat.validate(notebook)
+
+
+def test_badges_of_a_student_version_open_student_versions(students):
+    """None leads to the course's own branch, where the solutions are; the helpers come from it."""
+    made, _ = students
+    for name, notebook in made.items():
+        text = "\n".join(cell.source for cell in notebook.cells if "bootstrap" not in tags(cell))
+        leads_to = re.findall(r"someone/course/(\S+?)\)", text)
+        assert leads_to == [f"blob/student/notebooks/{name}.ipynb"] * 3, name
+        (install,) = (c.source for c in notebook.cells if "bootstrap" in tags(c))
+        assert "git+https://github.com/someone/course@main" in install
+
+
+def test_the_branch_of_student_versions_has_another_name(tree):
+    course = tree.course()
+    assert course["student_branch"] not in ("", course["branch"])
+
+
+def answers_of(notebook):
+    """Lines of the solutions that are neither in their exercise nor in its task."""
+    for i, cell in enumerate(notebook.cells):
+        if "solution" not in tags(cell):
+            continue
+        task, stub = (notebook.cells[i - k].source for k in (2, 1))
+        for line in map(str.strip, code_only(cell.source).splitlines()):
+            usual = line.startswith(("import ", "from ", "return ")) or line.endswith(":")
+            if len(line) >= 15 and not usual and line not in task + stub:
+                yield line
+
+
+def test_answers_stand_in_solutions_only(tree, students):
+    """Neither the student version nor a hint gives one away."""
+    made, _ = students
+    for path in notebooks(tree):
+        number = path.stem[:2]
+        text = "\n".join(cell.source for cell in made[path.stem].cells)
+        for name in known_exercises():
+            if name.startswith(number):
+                text += "\n".join(["", *exercise(name).hints])
+        for line in answers_of(read(path)):
+            assert line not in text, f"{path.stem}: {line}"
+
+
+def test_predictions_are_open(students):
+    made, _ = students
+    for name, notebook in made.items():
+        for cell in notebook.cells:
+            if cell.cell_type != "code" or "predict(" not in cell.source:
+                continue
+            for call in ast.walk(ast.parse(code_only(cell.source))):
+                if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "predict":
+                    assert len(call.args) == 1 or ast.unparse(call.args[1]) == "...", name
+
+
+def test_student_versions_can_be_published_as_their_branch(tree, tmp_path, capsys):
+    """The printed commands, run as they are: for a course with a remote, again and again."""
+    remote = tmp_path / "remote.git"
+    settings = ("user.name=A", "user.email=a@b.c", "init.defaultBranch=main")
+    given = {f"GIT_CONFIG_KEY_{i}": s.split("=")[0] for i, s in enumerate(settings)}
+    given |= {f"GIT_CONFIG_VALUE_{i}": s.split("=")[1] for i, s in enumerate(settings)}
+    env = dict(os.environ, GIT_CONFIG_COUNT=str(len(settings)), **given)
+
+    def sh(command, folder=tree.root):
+        done = subprocess.run(
+            command, shell=True, cwd=folder, env=env, capture_output=True, text=True, check=True
+        )
+        return done.stdout
+
+    sh(f"git init -q --bare {remote}")
+    sh(f"git init -q && echo build/ > .gitignore && git remote add origin {remote}")
+    sh("git add -A && git commit -qm course && git push -q origin HEAD:main")
+    for cleaned in (False, False, True):
+        if cleaned:
+            shutil.rmtree(tree.root / "build")
+        student(tree, tree.root / "build" / "student")
+        printed = capsys.readouterr().out
+        commands = printed[printed.index("git -C") :]
+        sh(f"set -e\n{commands}")
+    assert sh("git status --porcelain") == ""
+    found = sh("git ls-tree -r --name-only student", remote).split()
+    names = [path.name for path in notebooks(tree)]
+    made = ["glossary.md", *names]
+    assert found == sorted(["README.md", *(f"notebooks/{name}" for name in made)])
+    assert "solution" not in sh(f"git show student:notebooks/{names[0]}", remote)
+    assert sh("git log --format=%s main", remote) == "course\n"
 
 
 def test_command_line_lists_its_commands():
