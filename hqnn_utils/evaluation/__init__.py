@@ -3,6 +3,7 @@
 ``metrics``      scores of one model, and an interval for each
 ``calibration``  can its probabilities be believed, and a remedy
 ``comparison``   two models on the same images, several seeds, several questions
+``claims``       "a adds at least two points": two estimands, rules for a verdict, what they can say
 ``power``        what a test can notice, and how many images that takes
 ``patients``     scores where several images come from one patient
 ``resampling``   what all bootstraps have in common

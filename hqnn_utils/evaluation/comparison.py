@@ -179,16 +179,12 @@ def two_level_bootstrap(
     ------
     ValueError : an unknown score, different seeds or images, one class only.
     """
-    choose("score", score, ("auc", "accuracy"))
-    y, p_a, p_b = _same_seeds_and_images(y, p_a, p_b)
-    drawn = _draw_seeds_and_images(y, len(p_a), n_resamples, seed)
-    if score == "auc":
-        gain, resampled = _auc_gain(y, p_a, p_b, drawn)
-    else:
-        gain, resampled = _accuracy_gain(y, p_a, p_b, threshold, drawn)
+    gain, resampled = two_level_resamples(
+        y, p_a, p_b, score=score, n_resamples=n_resamples, seed=seed, threshold=threshold
+    )
     low, low90, high90, high = np.quantile(resampled, [0.025, 0.05, 0.95, 0.975])
     return {
-        "difference": float(gain),
+        "difference": gain,
         "low": float(low),
         "high": float(high),
         "low90": float(low90),
@@ -196,6 +192,30 @@ def two_level_bootstrap(
         "error": float(resampled.std(ddof=1)),
         "p_value": _two_sided_p(resampled),
     }
+
+
+def two_level_resamples(
+    y,
+    p_a,
+    p_b,
+    *,
+    score: str = "auc",
+    n_resamples: int = 10_000,
+    seed: int = 0,
+    threshold: float = 0.5,
+) -> tuple[float, np.ndarray]:
+    """The mean difference a - b itself, and in each resample of seeds and images (n_resamples,).
+
+    Arguments and errors as in :func:`two_level_bootstrap`.
+    """
+    choose("score", score, ("auc", "accuracy"))
+    y, p_a, p_b = _same_seeds_and_images(y, p_a, p_b)
+    drawn = _draw_seeds_and_images(y, len(p_a), n_resamples, seed)
+    if score == "auc":
+        gain, resampled = _auc_gain(y, p_a, p_b, drawn)
+    else:
+        gain, resampled = _accuracy_gain(y, p_a, p_b, threshold, drawn)
+    return float(gain), resampled
 
 
 def _same_seeds_and_images(y, p_a, p_b) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -8,7 +8,7 @@ import math
 import os
 import re
 import tempfile
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 SCHEMA = 1
@@ -75,6 +75,18 @@ class Record:
             return cls(**content)
         except (TypeError, KeyError, AttributeError) as error:
             raise RecordError(f"is no record ({type(error).__name__}: {error})") from None
+
+    def test_only(self) -> Record:
+        """A third of the size: no history, of predictions and scores only those of the test part.
+
+        What was said about the fit stays. Every score of the test part can be computed again.
+        """
+        return replace(
+            self,
+            scores={name: self.scores[name] for name in ("test", "fit") if name in self.scores},
+            predictions={"test": self.predictions["test"]},
+            history=[],
+        )
 
     def plain(self) -> dict:
         """The record as JSON holds it."""

@@ -9,6 +9,7 @@ of them is at hand here too.
 ``workers``   in this process, in several, or on a cluster
 ``tables``    means, intervals and ensembles, recomputed from predictions
 ``verdicts``  the registered hypotheses and the machine that judges them
+``planted``   labels made by a circuit: a data set on which the claim is true
 ``plans``     the tables that were measured for the course, as JSON beside the records
 """
 
@@ -22,6 +23,7 @@ from hqnn_utils.records import (
     save_record,
 )
 from hqnn_utils.studies.plans import load_plan
+from hqnn_utils.studies.planted import load_planted
 from hqnn_utils.studies.run import prediction_record, run_setting, train_and_record
 from hqnn_utils.studies.settings import Setting, StudyError, as_setting, grid
 from hqnn_utils.studies.study import Study, run_study
@@ -37,6 +39,7 @@ __all__ = [
     "grid",
     "load_all",
     "load_plan",
+    "load_planted",
     "load_record",
     "measured",
     "prediction_record",

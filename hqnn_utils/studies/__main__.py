@@ -7,22 +7,22 @@ from pathlib import Path
 
 from hqnn_utils.records import measured_dir
 from hqnn_utils.runtime import results_dir
-from hqnn_utils.studies.plans import known_plans, load_plan, read_table
+from hqnn_utils.studies.plans import keeps_test_only, known_plans, plan_path, read_table
 from hqnn_utils.studies.study import run_study
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Read the command line, run the study, print what came out; exit status 1 after failures."""
     given = _parser().parse_args(arguments)
-    path = Path(given.plan)
-    table = read_table(path) if path.suffix == ".json" else load_plan(given.plan)
+    path = plan_path(given.plan)
     done = run_study(
-        table,
+        read_table(path),
         given.folder or (measured_dir() if given.store else results_dir("plans")),
         family=path.stem,
         workers=given.workers,
         threads=given.threads,
         checkpoints=given.checkpoints,
+        test_only=keeps_test_only(path),
     )
     print(done)
     if done.failures:

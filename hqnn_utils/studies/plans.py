@@ -13,7 +13,8 @@ from hqnn_utils.records import measured_dir
 from hqnn_utils.runtime import choose
 from hqnn_utils.studies.settings import StudyError, grid
 
-NOT_A_TABLE = "hypotheses"  # lies in the same folder, see ``verdicts``
+# Lie in the same folder, see ``verdicts`` and ``designs``.
+NOT_A_TABLE = ("hypotheses", "hypotheses_v2")
 
 
 def plans_dir() -> Path:
@@ -23,20 +24,29 @@ def plans_dir() -> Path:
 
 def known_plans() -> list[str]:
     """Names of the course's own tables."""
-    return sorted(p.stem for p in plans_dir().glob("*.json") if p.stem != NOT_A_TABLE)
+    return sorted(p.stem for p in plans_dir().glob("*.json") if p.stem not in NOT_A_TABLE)
 
 
 def load_plan(name: str) -> list[dict]:
     """One of the course's own tables by name. ValueError names the known ones."""
-    return read_table(plans_dir() / f"{choose('plan', name, known_plans())}.json")
+    return read_table(plan_path(name))
+
+
+def plan_path(name: str) -> Path:
+    """The file of one of the course's own tables; a name that ends in .json is a file's own."""
+    if Path(name).suffix == ".json":
+        return Path(name)
+    return plans_dir() / f"{choose('plan', name, known_plans())}.json"
 
 
 def read_table(path: str | Path) -> list[dict]:
     """A table of settings from JSON.
 
     The file holds a list of settings; or one object of lists, as for ``grid``; or
-    ``{"about": ..., "grids": [...]}``, several such objects. All of seed 0 comes first, then
-    seed 1: a series that is cut short is complete for fewer seeds.
+    ``{"about": ..., "grids": [...]}``, several such objects. Two further keys beside ``grids``
+    shorten long plans: ``"common"`` is what all settings share, and ``"cross_validation"`` repeats
+    every setting over all folds, see :func:`over_folds`. All of seed 0 comes first, then seed 1: a
+    series that is cut short is complete for fewer seeds.
 
     Raises
     ------
@@ -49,7 +59,48 @@ def read_table(path: str | Path) -> list[dict]:
         raise StudyError(f"table {path} cannot be read ({error})") from None
     if isinstance(content, dict):
         grids = content.get("grids", [content])
-        content = [row for options in grids for row in grid(**options)]
+        common = content.get("common", {})
+        rows = [{**common, **row} for options in grids for row in grid(**options)]
+        content = over_folds(rows, **content.get("cross_validation", {}))
     if not isinstance(content, list) or not all(isinstance(row, dict) for row in content):
         raise StudyError(f"table {path} holds neither a list of settings nor grids of them")
     return sorted(content, key=lambda row: row.get("seed", 0))
+
+
+def over_folds(
+    rows: list[dict],
+    kind: str = "cross_validation",
+    folds: int = 5,
+    repetitions: int = 0,
+    seeds: int = 1,
+    **options,
+) -> list[dict]:
+    """Every setting in every fold of every repetition; 0 repetitions leave the table as it is.
+
+    Repetition r is the split with seed r. It is run with ``seeds`` seeds of training, the numbers
+    r * seeds, r * seeds + 1 and so on, so that no seed comes twice.
+
+    Parameters
+    ----------
+    kind : ``"cross_validation"``, or ``"inner"`` for choosing settings.
+    options : further options of the protocol.
+    """
+    if not repetitions:
+        return rows
+    return [
+        {
+            **row,
+            "protocol": {"kind": kind, "folds": folds, "fold": fold, "seed": r, **options},
+            "seed": r * seeds + k,
+        }
+        for r in range(repetitions)
+        for k in range(seeds)
+        for row in rows
+        for fold in range(folds)
+    ]
+
+
+def keeps_test_only(path: str | Path) -> bool:
+    """Whether a plan says ``"test_only": true``: its family keeps no history."""
+    content = json.loads(Path(path).read_text(encoding="utf-8"))
+    return isinstance(content, dict) and content.get("test_only", False)

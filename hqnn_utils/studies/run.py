@@ -18,12 +18,15 @@ from hqnn_utils.data.splits import apply_protocol, limit_train, shuffle_labels
 from hqnn_utils.models import (
     Classifier,
     Tail,
+    build_backbone,
+    build_head,
     build_model,
     count_parameters,
     extract_features,
     extract_pairs,
     resized,
 )
+from hqnn_utils.models.backbones import Backbone
 from hqnn_utils.records import Record, load_record, plain, save_record
 from hqnn_utils.runtime import data_dir, provenance
 from hqnn_utils.studies.settings import Setting, as_setting, with_defaults
@@ -88,10 +91,14 @@ def _prepare(setting: Setting, data: Dataset) -> _Prepared:
     first = data.take([0]).tensors()[0]  # one example tells the width; all cost memory
     if first.ndim == 2:
         _check_table(setting)
+    channels = first.shape[1]  # of a table of features: their number
+    is_fixed = setting.fine_tune == "frozen" and setting.weights is not None
+    if is_fixed and setting.augment is None:
+        return _prepare_pretrained(setting, data, channels)
     model = build_model(
         setting.backbone,
         setting.head,
-        in_channels=first.shape[1],  # of a table of features: their number
+        in_channels=channels,
         spec=setting.circuit,
         engine=setting.engine,
         weights=setting.weights,
@@ -99,7 +106,7 @@ def _prepare(setting: Setting, data: Dataset) -> _Prepared:
         seed=setting.seed,
     )
     if setting.fine_tune == "frozen" and setting.augment is None:
-        return _on_features(setting, data, model)
+        return _on_features(setting, data, model.backbone, model.head)
     if setting.augment in (None, "flip") and _can_be_stored(setting, model, first, len(data)):
         x = extract_pairs(model.backbone, data, size=setting.resize)
         tail = Classifier(Tail(model.backbone), model.head)
@@ -108,15 +115,34 @@ def _prepare(setting: Setting, data: Dataset) -> _Prepared:
     return _Prepared(data, model, x, x.flip(-1) if setting.test_flips else None)
 
 
-def _on_features(setting: Setting, data: Dataset, model: Classifier) -> _Prepared:
+def _prepare_pretrained(setting: Setting, data: Dataset, channels: int) -> _Prepared:
+    """A frozen network with given weights is the same in every run: it is built once.
+
+    The seed is the head's alone.
+    """
+    changed = os.path.getmtime(setting.weights) if os.path.exists(setting.weights) else 0.0
+    backbone = _pretrained(setting.backbone, channels, str(setting.weights), changed)
+    with torch.random.fork_rng():
+        torch.manual_seed(setting.seed)
+        head = build_head(setting.head, backbone.n_features, setting.circuit, setting.engine)
+    return _on_features(setting, data, backbone, head)
+
+
+@lru_cache(maxsize=2)
+def _pretrained(name: str, channels: int, weights: str, changed: float) -> Backbone:
+    """``changed`` is the time of a file of weights, so that another file is read anew."""
+    return build_backbone(name, channels, weights, "frozen")
+
+
+def _on_features(setting: Setting, data: Dataset, backbone: Backbone, head: nn.Module) -> _Prepared:
     """The head alone, on features of the images and, for the test, of their mirror images."""
-    x = torch.from_numpy(extract_features(model.backbone, data, size=setting.resize))
+    x = torch.from_numpy(extract_features(backbone, data, size=setting.resize))
     mirrored = None
     if setting.test_flips:  # a feature vector has no left and right: the image was mirrored
         mirrored = torch.from_numpy(
-            extract_features(model.backbone, data, size=setting.resize, transform="mirror")
+            extract_features(backbone, data, size=setting.resize, transform="mirror")
         )
-    return _Prepared(data, model.head, x, mirrored)
+    return _Prepared(data, head, x, mirrored)
 
 
 def _can_be_stored(setting: Setting, model: Classifier, first: torch.Tensor, n: int) -> bool:

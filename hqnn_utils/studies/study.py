@@ -59,6 +59,7 @@ def run_study(
     threads: int | None = None,
     checkpoints: bool = False,
     progress: bool = True,
+    test_only: bool = False,
 ) -> Study:
     """Carry out every setting of ``table`` that has no record in ``folder`` yet.
 
@@ -76,6 +77,8 @@ def run_study(
     threads : of torch within a run; by default cores divided by workers.
     checkpoints : keep one file per run in ``folder/checkpoints`` after each epoch, so that even a
         run cut short goes on.
+    test_only : keep the test predictions and the main scores of each run, no history: for series of
+        hundreds of runs, see ``Record.test_only``.
 
     Raises
     ------
@@ -83,7 +86,7 @@ def run_study(
         no cluster. Nothing has been trained then.
     """
     choose("backend", backend, (None, "dask"))
-    began, store = time.perf_counter(), _Store(folder, family)
+    began, store = time.perf_counter(), _Store(folder, family, test_only)
     settings = [with_data(as_setting(row), data) for row in table]
     todo = _pending(settings, store, data)
     if backend == "dask":
@@ -129,14 +132,17 @@ def _collect(results, store: _Store, total: int, progress: bool) -> list[Failure
                 "Interrupted; the records made so far are kept: run the same call again to go on."
             )
             raise
+        finally:
+            store.save()
     return failures
 
 
 class _Store:
     """Records of a study: one file each in a folder, or one family file."""
 
-    def __init__(self, folder: str | os.PathLike, family: str | None):
-        self.folder = Path(folder)
+    def __init__(self, folder: str | os.PathLike, family: str | None, test_only: bool = False):
+        self.folder, self.test_only = Path(folder), test_only
+        self.unsaved, self.save_took, self.saved_at = False, 0.0, 0.0
         self.path = None if family is None else self.folder / f"{family}.json"
         self.kept: dict[str, Record] = {}
         if self.path is not None and self.path.exists():
@@ -149,11 +155,24 @@ class _Store:
         return self.kept.get(name)
 
     def add(self, record: Record) -> None:
+        if self.test_only:
+            record = record.test_only()
         self.kept[record.name] = Record.from_dict(record.plain())  # as it is read again
         if self.path is None:
             save_record(record, self.folder)
-        else:
+            return
+        self.unsaved = True
+        # A family is written whole. A large one takes a while: no more than a tenth of the time.
+        if self.save_took < 0.05 or time.perf_counter() > self.saved_at + 10 * self.save_took:
+            self.save()
+
+    def save(self) -> None:
+        """Write what has not been written yet."""
+        if self.unsaved:
+            began = time.perf_counter()
             save_family(list(self.kept.values()), self.path)
+            self.saved_at = time.perf_counter()
+            self.save_took, self.unsaved = self.saved_at - began, False
 
 
 def _pending(settings: list[Setting], store: _Store, data) -> list[Setting]:

@@ -6,6 +6,8 @@ correlation of their pixels): 1 for copies, also after a change of brightness or
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 
 from hqnn_utils.data.datasets import ImageData
@@ -57,10 +59,38 @@ def clean_test(data: ImageData, threshold: float = 0.95) -> ImageData:
     return data.take(~(is_test & near[:, ~is_test].any(axis=1)))
 
 
-def duplicate_groups(data: ImageData, threshold: float = 0.95) -> np.ndarray:
-    """Group number (N,): near-duplicates, and near-duplicates of those, share one."""
+def duplicate_groups(
+    data: ImageData, threshold: float = 0.95, pixels: int | None = None
+) -> np.ndarray:
+    """Group number (N,): near-duplicates, and near-duplicates of those, share one.
+
+    ``pixels`` is the size at which larger images are compared, ``None`` for their own. The answer
+    is kept: a cross-validation asks for it once a fold.
+    """
     need_images(data, "looking for near-duplicates")
-    return connected_groups(len(data), pairs_above(correlations(data.images), threshold))
+    images = np.ascontiguousarray(data.images)
+    key = (hashlib.sha256(images).hexdigest(), images.shape, threshold, pixels)
+    if key not in _KEPT_GROUPS:
+        if pixels is not None and pixels < images.shape[1]:
+            images = shrunk(images, pixels)
+        found = connected_groups(len(data), pairs_above(correlations(images), threshold))
+        while len(_KEPT_GROUPS) >= 16:
+            _KEPT_GROUPS.pop(next(iter(_KEPT_GROUPS)))
+        _KEPT_GROUPS[key] = found
+    return _KEPT_GROUPS[key].copy()
+
+
+_KEPT_GROUPS: dict[tuple, np.ndarray] = {}
+
+
+def shrunk(images: np.ndarray, pixels: int) -> np.ndarray:
+    """(N, H, W) or (N, H, W, 3) -> (N, pixels, pixels) or (..., 3) float32: means over areas."""
+    import torch
+
+    x = torch.from_numpy(images.astype(np.float32))
+    x = x[:, None] if x.ndim == 3 else x.permute(0, 3, 1, 2)
+    x = torch.nn.functional.interpolate(x, size=(pixels, pixels), mode="area")
+    return (x[:, 0] if images.ndim == 3 else x.permute(0, 2, 3, 1)).numpy()
 
 
 def need_images(data, purpose: str) -> None:

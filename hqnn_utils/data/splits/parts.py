@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
@@ -30,10 +31,18 @@ def stratified_parts(
 def group_folds(labels: np.ndarray, groups: np.ndarray, folds: int, seed: int) -> np.ndarray:
     """Fold number (N,) of each example, about stratified by class, each group in one fold.
 
-    scikit-learn's ``StratifiedGroupKFold``.
+    scikit-learn's ``StratifiedGroupKFold``. The answer is kept: every fold of a repetition asks
+    for the same one.
     """
+    found = _group_folds(tuple(np.asarray(labels)), tuple(np.asarray(groups)), folds, seed)
+    return found.copy()
+
+
+@lru_cache(maxsize=16)
+def _group_folds(labels: tuple, groups: tuple, folds: int, seed: int) -> np.ndarray:
     from sklearn.model_selection import StratifiedGroupKFold
 
+    labels, groups = np.array(labels), np.array(groups)
     splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
     number = np.empty(len(labels), int)
     for fold, (_, members) in enumerate(splitter.split(labels, labels, groups)):

@@ -22,19 +22,23 @@ from hqnn_utils.data.splits.patients import resplit
 from hqnn_utils.runtime import choose
 
 
-def groups_of(data: Dataset, threshold: float = 0.95) -> np.ndarray:
+def groups_of(data: Dataset, threshold: float = 0.95, pixels: int | None = None) -> np.ndarray:
     """Group number (N,) of each example: what must not be on two sides of a split.
 
     Where patients are known, the patient: all of a patient's images belong together, alike or not.
     For other images, near-duplicates with a correlation of ``threshold`` or more, and
     near-duplicates of those. In a table of features each row is a group of its own.
+
+    ``pixels`` shrinks the images first, for comparing only. Large images hold detail, two frames of
+    one lesion correlate less in it, and fewer near-duplicates reach the threshold: with
+    ``pixels=28`` images of every size are grouped as those of 28 pixels are.
     """
     check_threshold(threshold)
     if hasattr(data, "patients"):
         return np.unique(data.patients, return_inverse=True)[1]
     if isinstance(data, FeatureTable):
         return np.arange(len(data))
-    return duplicate_groups(data, threshold)
+    return duplicate_groups(data, threshold, pixels)
 
 
 def official(data: Dataset) -> Dataset:
@@ -55,17 +59,43 @@ def grouped(data: ImageData, seed: int = 0, threshold: float = 0.95) -> ImageDat
 
 
 def cross_validation(
-    data: Dataset, folds: int = 5, fold: int = 0, seed: int = 0, threshold: float = 0.95
+    data: Dataset,
+    folds: int = 5,
+    fold: int = 0,
+    seed: int = 0,
+    threshold: float = 0.95,
+    pixels: int | None = None,
 ) -> Dataset:
     """One fold of a stratified cross-validation over all examples that keeps groups together.
 
     Fold ``fold`` is the test part, the next one validation, the rest training. Over all folds each
-    example is tested exactly once. Another ``seed`` is another repetition.
+    example is tested exactly once. Another ``seed`` is another repetition. ``threshold`` and
+    ``pixels`` as in ``groups_of``.
     """
     check_folds(folds, fold)
-    number = group_folds(data.labels, groups_of(data, threshold), folds, seed)
+    number = group_folds(data.labels, groups_of(data, threshold, pixels), folds, seed)
     split = parts_of_fold(number, fold, folds)
     return data.with_split(split, f"{data.name}-cv{folds}.{fold}-s{seed}")
+
+
+def inner(
+    data: Dataset,
+    folds: int = 5,
+    fold: int = 0,
+    seed: int = 0,
+    threshold: float = 0.95,
+    pixels: int | None = None,
+) -> Dataset:
+    """For choosing settings: a cross-validation *within* training and validation part.
+
+    The test part is taken out before anything else happens: no choice can see it. Of the rest, fold
+    ``fold`` is the test part, on which a setting is judged; otherwise as ``cross_validation``. The
+    official validation part is small (78 images of BreastMNIST); repeated inner splits judge a
+    setting on every image of both parts.
+    """
+    rest = data.take(data.split != "test")
+    found = cross_validation(rest, folds, fold, seed, threshold, pixels)
+    return found.with_split(found.split, f"{data.name}-inner{folds}.{fold}-s{seed}")
 
 
 def random_split(data: Dataset, seed: int = 0) -> Dataset:
@@ -97,6 +127,7 @@ PROTOCOLS = {
     "official": official,
     "grouped": grouped,
     "cross_validation": cross_validation,
+    "inner": inner,
     "random": random_split,
     "augmented": augmented,
     "by_patient": by_patient,

@@ -1,0 +1,244 @@
+"""Plan v2: designs, their hypotheses, and the judge of ``notebooks/results/plan_v2.md``.
+
+A *design* is one way to ask the hypotheses: a backbone, a split, a number of runs. Its conditions
+are settings by short names, its hypotheses pairs of such names. All of it is data,
+``plans/hypotheses_v2.json`` beside the records; settings find the records, as in ``verdicts``.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+
+import numpy as np
+
+from hqnn_utils.evaluation.claims import (
+    ESTIMANDS,
+    MARGIN,
+    Gap,
+    on_other_images,
+    on_other_training_sets,
+    verdict_chances,
+    verdicts_of,
+)
+from hqnn_utils.evaluation.metrics import rank_auc
+from hqnn_utils.records import Record, measured
+from hqnn_utils.runtime import choose
+from hqnn_utils.studies.plans import plans_dir
+from hqnn_utils.studies.tables import condition, predictions
+
+FEWEST_RUNS = 5  # below that nothing is judged
+
+
+@dataclass(frozen=True)
+class Claim:
+    """ "``a`` adds at least two points of AUC to ``b``", both names of conditions of a design."""
+
+    name: str
+    a: str
+    b: str
+    asks: str
+
+
+@dataclass(frozen=True)
+class Design:
+    """One way to ask.
+
+    Attributes
+    ----------
+    family : name of its records and of its table of settings. about : in words.
+    estimand : a key of ``claims.ESTIMANDS``.
+    conditions : name -> settings that are the same in all runs of the condition.
+    claims : the family of hypotheses over which Holm's correction goes.
+    others : further comparisons, reported beside the claims and not part of the family.
+    expected_errors : standard error of each claim that was expected before the runs, in AUC; from
+        this the plan's chances are computed.
+    degrees : degrees of freedom of these errors; ``None`` for a bootstrap.
+    """
+
+    family: str
+    about: str
+    estimand: str
+    conditions: dict[str, dict]
+    claims: tuple[Claim, ...]
+    others: tuple[Claim, ...] = ()
+    expected_errors: dict[str, float] = field(default_factory=dict)
+    degrees: int | None = None
+
+    def chances(self, true: float, n_studies: int = 4000):
+        """What the rules can say in this design, as ``claims.verdict_chances``."""
+        degrees = np.inf if self.degrees is None else self.degrees
+        return verdict_chances(self.expected_errors, true, degrees=degrees, n_studies=n_studies)
+
+
+def _read() -> dict[str, Design]:
+    content = json.loads((plans_dir() / "hypotheses_v2.json").read_text(encoding="utf-8"))
+    sets = {name: tuple(Claim(**row) for row in rows) for name, rows in content["claims"].items()}
+    found = {}
+    for row in content["designs"]:
+        common = row.pop("common", {})
+        conditions = {name: {**common, **own} for name, own in row.pop("conditions").items()}
+        claims, others = sets[row.pop("claims")], sets[row.pop("others", "none")]
+        design = Design(conditions=conditions, claims=claims, others=others, **row)
+        choose("estimand", design.estimand, ESTIMANDS)
+        found[design.family] = design
+    return found
+
+
+DESIGNS: dict[str, Design] = _read()
+
+
+def judge_design(design: Design | str, records: list[Record] | None = None, keep=None):
+    """pandas table of a design: one row a claim, then those of ``others`` without a verdict.
+
+    Columns: the two conditions, number of runs, all of ``claims.Gap``, the p-values after Holm, the
+    verdict. The table's ``attrs`` hold the design's name and its estimand in words.
+
+    Parameters
+    ----------
+    design : a design or its name in ``DESIGNS``.
+    records : its records, by default those that were measured for the course.
+    keep : ids of test images to use, by default all; for designs on the official split.
+
+    Raises
+    ------
+    ValueError : an unknown design, a condition without records, runs that are not paired.
+    RecordError : nothing measured yet.
+    """
+    import pandas as pd
+
+    if isinstance(design, str):
+        design = DESIGNS[choose("design", design, DESIGNS)]
+    runs = _runs_by_condition(measured(design.family) if records is None else records)
+    claims = {c.name: c for c in (*design.claims, *design.others)}
+    paired = {name: _paired(design, claim, runs) for name, claim in claims.items()}
+    gaps = {name: _gap(design, pair, keep) for name, pair in paired.items()}
+    judged = verdicts_of({c.name: gaps[c.name] for c in design.claims})
+    rows = {}
+    for name, claim in claims.items():
+        about = {"A": claim.a, "B": claim.b, "asks": claim.asks, "runs": len(paired[name][0])}
+        none = {"p_better_holm": np.nan, "p_less_holm": np.nan, "verdict": ""}
+        rows[name] = {**about, **asdict(gaps[name]), **judged.get(name, none)}
+    table = pd.DataFrame(rows).T
+    table.attrs = {"design": design.family, "estimand": ESTIMANDS[design.estimand]}
+    return table
+
+
+def _runs_by_condition(records: list[Record]) -> dict[str, list[Record]]:
+    found: dict[str, list[Record]] = {}
+    for record in records:
+        found.setdefault(condition(record.settings), []).append(record)
+    return found
+
+
+def _place(record: Record) -> tuple:
+    """What two runs must share to be a pair: the split and the seed."""
+    protocol = record.settings["protocol"]
+    return protocol.get("seed", 0), protocol.get("fold", 0), record.settings["seed"]
+
+
+def _paired(design: Design, claim: Claim, runs: dict) -> tuple[list[Record], list[Record]]:
+    """The runs of both sides that have a partner, in one order.
+
+    A series that was cut short is judged by the pairs that are there.
+    """
+    sides = []
+    for name in (claim.a, claim.b):
+        settings = design.conditions[
+            choose(f"condition of {design.family}", name, design.conditions)
+        ]
+        found = runs.get(condition(settings))
+        if not found:
+            raise ValueError(f"{claim.name}: no records of {name!r} in {design.family}")
+        sides.append({_place(record): record for record in found})
+    shared = sorted(sides[0].keys() & sides[1].keys())
+    if len(shared) < FEWEST_RUNS:
+        raise ValueError(
+            f"{claim.name}: {len(shared)} pairs of runs of {claim.a!r} and {claim.b!r}, "
+            f"need {FEWEST_RUNS}"
+        )
+    return [sides[0][place] for place in shared], [sides[1][place] for place in shared]
+
+
+def _gap(design: Design, pair: tuple[list[Record], list[Record]], keep) -> Gap:
+    if design.estimand == "images":
+        (y, p_a), (_, p_b) = (predictions(side, keep=keep) for side in pair)
+        return on_other_images(y, p_a, p_b)
+    return on_other_training_sets(fold_gaps(*pair))
+
+
+def fold_gaps(a: list[Record], b: list[Record]) -> np.ndarray:
+    """AUC of a minus AUC of b in every fold of every repetition, (n,).
+
+    Where a fold was run with several seeds, their mean: the same test images are one fold.
+    """
+    by_fold: dict[tuple, list[float]] = {}
+    for one, other in zip(a, b, strict=True):
+        first, second = one.predictions["test"], other.predictions["test"]
+        if (first["ids"], first["labels"]) != (second["ids"], second["labels"]):
+            raise ValueError(f"{one.name} and {other.name} were tested on different images")
+        y = np.array(first["labels"])
+        aucs = [rank_auc(y, np.array(part["probabilities"], float)) for part in (first, second)]
+        by_fold.setdefault(_place(one)[:2], []).append(float(aucs[0] - aucs[1]))
+    return np.array([np.mean(gaps) for gaps in by_fold.values()])
+
+
+def chances_table(design: Design, true=(0.0, 0.02, 0.05)):
+    """pandas table: for each claim and true difference, the probability of each verdict."""
+    import pandas as pd
+
+    parts = {f"{100 * t:+.0f}": design.chances(t) for t in true}
+    return pd.concat(parts, names=["true difference, points", "claim"]).swaplevel().sort_index()
+
+
+def distances(records: list[Record]):
+    """pandas table: how far each part of each condition moved from its start, mean over runs.
+
+    ``circuit`` in radian an angle (root mean square), the other parts as a share of their start's
+    length. Records from before distances were kept are left out.
+    """
+    import pandas as pd
+
+    rows: dict[str, dict[str, list[float]]] = {}
+    for record in records:
+        moved = record.scores.get("fit", {}).get("moved", {})
+        settings = record.settings
+        name = ", ".join([settings["head"], *(f"{k}={v}" for k, v in settings["spec"].items())])
+        for part, found in moved.items():
+            value = found["rms"] if part == "circuit" else found["share"]
+            rows.setdefault(name, {}).setdefault(part, []).append(value)
+    means = {name: {part: np.mean(v) for part, v in parts.items()} for name, parts in rows.items()}
+    table = pd.DataFrame(means).T
+    return table.reindex(columns=[p for p in ("backbone", "head", "circuit") if p in table])
+
+
+def design_lines(table) -> list[str]:
+    """Markdown rows: claim, difference in points with its bounds, p-values, P(...), verdict."""
+    lines = [
+        "| | adds A two points to B? | A - B, points of AUC (95 %) | below, 95 % sure "
+        "| p (raw) | p (Holm) | P(worse / same / better) | verdict |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for name, row in table.iterrows():
+        gain, low, high, upper = (100 * row[k] for k in ("difference", "low", "high", "upper"))
+        holm = f"{row['p_better_holm']:.3f}" if row["verdict"] else "–"
+        reading = " / ".join(f"{100 * row[k]:.0f}" for k in ("worse", "same", "better"))
+        lines.append(
+            f"| {name} | {row['asks']} (`{row['A']}` against `{row['B']}`) "
+            f"| {gain:+.1f} ({low:+.1f} to {high:+.1f}) | {upper:+.1f} "
+            f"| {row['p_better']:.3f} | {holm} | {reading} | **{row['verdict'] or 'not judged'}** |"
+        )
+    return lines
+
+
+__all__ = [
+    "DESIGNS",
+    "MARGIN",
+    "Claim",
+    "Design",
+    "chances_table",
+    "design_lines",
+    "distances",
+    "fold_gaps",
+    "judge_design",
+]
