@@ -25,6 +25,7 @@ from hqnn_utils.evaluation.metrics import rank_auc
 from hqnn_utils.records import Record, measured
 from hqnn_utils.runtime import choose
 from hqnn_utils.studies.plans import plans_dir
+from hqnn_utils.studies.settings import DEFAULTS, with_defaults
 from hqnn_utils.studies.tables import condition, predictions
 
 FEWEST_RUNS = 5  # below that nothing is judged
@@ -127,13 +128,18 @@ def judge_design(design: Design | str, records: list[Record] | None = None, keep
 def _runs_by_condition(records: list[Record]) -> dict[str, list[Record]]:
     found: dict[str, list[Record]] = {}
     for record in records:
-        found.setdefault(condition(record.settings), []).append(record)
+        found.setdefault(_whatever_the_split(record.settings), []).append(record)
     return found
+
+
+def _whatever_the_split(settings: dict) -> str:
+    """The condition of a design: its conditions do not say how it splits."""
+    return condition({**settings, "protocol": DEFAULTS["protocol"]})
 
 
 def _place(record: Record) -> tuple:
     """What two runs must share to be a pair: the split and the seed."""
-    protocol = record.settings["protocol"]
+    protocol = with_defaults(record.settings)["protocol"]
     return protocol.get("seed", 0), protocol.get("fold", 0), record.settings["seed"]
 
 
@@ -147,7 +153,7 @@ def _paired(design: Design, claim: Claim, runs: dict) -> tuple[list[Record], lis
         settings = design.conditions[
             choose(f"condition of {design.family}", name, design.conditions)
         ]
-        found = runs.get(condition(settings))
+        found = runs.get(_whatever_the_split(settings))
         if not found:
             raise ValueError(f"{claim.name}: no records of {name!r} in {design.family}")
         sides.append({_place(record): record for record in found})

@@ -58,8 +58,30 @@ def test_each_family_is_its_plan(family):
     assert there == planned
 
 
-def test_each_plan_has_its_family():
-    assert known_plans() == FAMILIES
+LATER = [plan for plan in known_plans() if plan not in FAMILIES]
+
+
+def test_each_plan_of_that_time_has_its_family():
+    assert set(FAMILIES) < set(known_plans())
+
+
+@pytest.mark.parametrize("family", LATER)
+def test_later_families_are_their_plan(family):
+    """Those of plan v2 may still be growing: every record is one of the plan's."""
+    if not (measured_dir() / f"{family}.json").exists():
+        pytest.skip("planned, not yet run")
+    planned = {s.name: s.stored() for s in map(as_setting, load_plan(family))}
+    records = measured(family)
+    for record in records:
+        assert with_defaults(record.settings) == planned[record.name]
+        now, p = recomputed(record), record.predictions["test"]["probabilities"]
+        # A network that collapsed gives all images nearly one value; seven digits make ties of it.
+        tolerance = 1e-6 if len(set(p)) > 0.95 * len(p) else 0.05
+        for name in ("accuracy", "auc"):
+            assert now[name] == pytest.approx(record.scores["test"][name], abs=tolerance)
+        assert record.scores["fit"]["moved"].keys() >= {"head"}
+    if family.startswith("search"):
+        assert len(records) == len(planned)
 
 
 def test_records_of_the_earlier_pages_are_kept():

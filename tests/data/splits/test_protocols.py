@@ -88,6 +88,45 @@ def test_cross_validation_is_made_of_group_folds():
     np.testing.assert_array_equal(last.split == "val", number == 0)
 
 
+@pytest.mark.parametrize("folds", [3, 5])
+def test_inner_splits_never_hold_a_test_example(folds):
+    """They cross-validate within training and validation part, twins together."""
+    outer = TWINS.ids[TWINS.split == "test"]
+    tested = []
+    for fold in range(folds):
+        data = apply_protocol(TWINS, "inner", folds=folds, fold=fold, seed=3, threshold=0.99)
+        assert not set(data.ids) & set(outer)
+        assert set(data.split) == set(PARTS)
+        assert sides(data) == 1
+        assert data.name == f"twins-inner{folds}.{fold}-s3"
+        tested += data.ids[data.split == "test"].tolist()
+    assert sorted(tested) == sorted(TWINS.ids[TWINS.split != "test"])
+    rest = TWINS.take(TWINS.split != "test")
+    wanted = apply_protocol(rest, "cross_validation", folds=folds, fold=1, seed=3, threshold=0.99)
+    assert list(
+        apply_protocol(TWINS, "inner", folds=folds, fold=1, seed=3, threshold=0.99).split
+    ) == list(wanted.split)
+
+
+def test_large_images_are_grouped_as_small_ones():
+    """Each image of 12 pixels becomes blocks of 2 x 2 with noise of its own in them."""
+    rng = np.random.default_rng(0)
+    blocks = np.kron(TWINS.images, np.ones((1, 2, 2)))
+    fine = rng.normal(0, 60, blocks.shape)
+    fine -= np.kron(fine.reshape(90, 12, 2, 12, 2).mean(axis=(2, 4)), np.ones((1, 2, 2)))
+    large = noise_images(images=np.clip(blocks * 0.5 + 64 + fine, 0, 255).astype(np.uint8))
+    assert len(set(groups_of(large))) == 90, "the noise hides the twins"
+    assert list(groups_of(large, pixels=12)) == list(groups_of(TWINS))
+    assert list(groups_of(TWINS, pixels=28)) == list(groups_of(TWINS)), "small ones stay"
+    options = dict(folds=3, fold=1, seed=2)
+    apart = apply_protocol(large, "cross_validation", **options)
+    together = apply_protocol(large, "cross_validation", pixels=12, **options)
+    assert list(apart.split) != list(together.split)
+    assert all(together.split[0::2] == together.split[1::2])
+    colour = noise_images(images=np.repeat(large.images[..., None], 3, axis=3))
+    assert list(groups_of(colour, pixels=12)) == list(groups_of(TWINS))
+
+
 @pytest.mark.parametrize("kind", ["cross_validation", "grouped"])
 def test_the_threshold_reaches_the_split(kind):
     """With one pair of images alike at 0.9 it is kept together at 0.8 for every seed."""
@@ -208,8 +247,8 @@ def test_bad_thresholds(threshold):
     [
         (
             dict(kind="fold"),
-            "unknown protocol 'fold'; known: official, grouped, cross_validation, random, "
-            "augmented, by_patient, by_image",
+            "unknown protocol 'fold'; known: official, grouped, cross_validation, inner, "
+            "random, augmented, by_patient, by_image",
         ),
         (
             dict(kind="official", seed=1),

@@ -1,0 +1,219 @@
+"""Plan v2 is what the judge reads, and the judge says what the rules say."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_tables import record
+
+from hqnn_utils.evaluation.claims import (
+    ESTIMANDS,
+    VERDICTS,
+    on_other_images,
+    on_other_training_sets,
+    verdicts_of,
+)
+from hqnn_utils.records import Record
+from hqnn_utils.studies import as_setting, designs, load_plan, tables
+from hqnn_utils.studies.designs import DESIGNS, Claim, Design, judge_design
+from hqnn_utils.studies.settings import with_defaults
+
+PLAN = (Path(__file__).parents[2] / "notebooks" / "results" / "plan_v2.md").read_text()
+WORDS = {
+    "unentangled": "`dressed`, entanglers removed",
+    "reuploading": "`dressed`, re-uploading",
+    "one_layer": "`dressed`, 1 layer",
+    "six_layers": "`dressed`, 6 layers",
+}
+BY_DESIGN = pytest.mark.parametrize("design", DESIGNS.values(), ids=DESIGNS)
+
+
+# ---------------------------------------------------------------- the plan
+
+
+@BY_DESIGN
+def test_the_plan_and_the_judge_hold_the_same_claims(design):
+    for c in (*design.claims, *design.others):
+        sides = [WORDS.get(side, f"`{side}`") for side in (c.a, c.b)]
+        assert f"| {c.name} | {sides[0]} | {sides[1]} | {c.asks} |" in PLAN
+    assert f"`{design.family}`" in PLAN
+    assert "±0.02" in PLAN
+
+
+@BY_DESIGN
+def test_the_plan_has_a_run_for_each_condition_and_no_other(design):
+    """The table of settings is the conditions, each with the same seeds and folds."""
+    planned = [as_setting(row).stored() for row in load_plan(design.family)]
+    wanted = {tables.condition(s): set() for s in design.conditions.values()}
+    for row in planned:
+        bare = {**row, "protocol": {"kind": "official"}}
+        protocol = row["protocol"]
+        wanted[tables.condition(bare)].add(
+            (protocol.get("seed"), protocol.get("fold"), row["seed"])
+        )
+    assert len({frozenset(places) for places in wanted.values()}) == 1
+    (places,) = {frozenset(places) for places in wanted.values()}
+    assert len(places) * len(wanted) == len(planned)
+    is_crossed = design.estimand == "training sets"
+    assert {row["protocol"]["kind"] for row in planned} == {
+        "cross_validation" if is_crossed else "official"
+    }
+    seeds = {seed for _, _, seed in places}
+    if is_crossed:
+        assert design.degrees == len({(s, f) for s, f, _ in places}) - 1 == 24
+    else:
+        assert seeds == set(range(20, 30)), "seeds of no earlier family"
+
+
+def test_the_budget_is_the_same_and_the_plan_has_what_was_chosen():
+    from hqnn_utils.records import measured
+    from hqnn_utils.studies.search import chosen, contestant
+
+    best = chosen(measured("search_frozen"))
+    for family in ("frozen_all_v2", "frozen_official_v2", "shuffled_v2"):
+        for settings in DESIGNS[family].conditions.values():
+            whole = with_defaults(settings)
+            assert {k: whole[k] for k in ("lr", "weight_decay")} == best[contestant(settings)]
+    common = load_plan("search_frozen")[0]
+    for key in ("backbone", "weights", "size", "source", "epochs", "batch_size", "augment"):
+        assert common[key] == load_plan("frozen_all_v2")[0][key]
+
+
+def rows_of_chances(family):
+    text = PLAN[PLAN.index(f"`{family}`: ") :]
+    found = re.findall(r"^\| (\w\d) \| ([\d.]+) \| (.+?) \| (.+?) \| (.+?) \|$", text, re.M)
+    return found[: len(DESIGNS[family].claims)]
+
+
+@pytest.mark.parametrize("family", [f for f, d in DESIGNS.items() if d.expected_errors])
+def test_no_verdict_is_settled_in_advance(family):
+    """The plan's counts are the simulation's, and each row can end in yes and in no."""
+    design = DESIGNS[family]
+    assert design.expected_errors.keys() == {c.name for c in design.claims}
+    table = designs.chances_table(design)
+    for name, error, *cells in rows_of_chances(family):
+        assert float(error) == pytest.approx(100 * design.expected_errors[name], abs=0.006)
+        for true, cell in zip(("+0", "+2", "+5"), cells, strict=True):
+            written = [int(v) for v in cell.split(" / ")]
+            counted = [100 * table.loc[(name, true), v] for v in VERDICTS]
+            assert written == pytest.approx(counted, abs=0.51)
+        supported, equivalent, excluded, _ = VERDICTS
+        assert table.loc[(name, "+5"), supported] > 0.3
+        assert table.loc[(name, "+0"), [equivalent, excluded]].sum() > 0.2
+        assert table.loc[(name, "+0"), supported] < 0.03
+
+
+# ---------------------------------------------------------------- the judge
+
+A, B = {"head": "a"}, {"head": "b"}
+ONE = (Claim("X", "a", "b", "?"),)
+
+
+def toy_design(estimand, **more):
+    return Design("toy", "a toy", estimand, {"a": A, "b": B}, ONE, **more)
+
+
+def official(lift, seeds=10):
+    return [record(head, s, lift.get(head, 1.0)) for s in range(seeds) for head in ("a", "b")]
+
+
+def test_a_design_on_other_images():
+    records = official({"a": 2.5})
+    table = judge_design(toy_design("images"), records)
+    groups = {h: [r for r in records if r.settings["head"] == h] for h in "ab"}
+    (y, p_a), (_, p_b) = (tables.predictions(groups[h]) for h in "ab")
+    wanted = on_other_images(y, p_a, p_b)
+    assert table.loc["X", "difference"] == wanted.difference
+    assert table.loc["X", "upper"] == wanted.upper
+    assert table.loc["X", "verdict"] == verdicts_of({"X": wanted})["X"]["verdict"] == "supported"
+    assert table.loc["X", "runs"] == 10
+    assert table.attrs == {"design": "toy", "estimand": ESTIMANDS["images"]}
+    keep = [f"test/{i}" for i in range(45)]
+    (y, p_a), (_, p_b) = (tables.predictions(groups[h], keep=keep) for h in "ab")
+    part = judge_design(toy_design("images"), records, keep=keep)
+    assert part.loc["X", "difference"] == on_other_images(y, p_a, p_b).difference
+
+
+def folds(lift, repetitions=3, seeds=2):
+    found = []
+    for r in range(repetitions):
+        for fold in range(5):
+            for k in range(seeds):
+                seed = r * seeds + k
+                protocol = {"kind": "cross_validation", "fold": fold, "seed": r}
+                for head in ("a", "b"):
+                    made = record(head, 100 * fold + seed, lift.get(head, 1.0), protocol=protocol)
+                    made.settings["seed"] = seed
+                    found.append(made)
+    return found
+
+
+def test_a_design_on_other_training_sets():
+    """Seeds of one fold are averaged first; a fold counts once."""
+    records = folds({"a": 1.4})
+    table = judge_design(toy_design("training sets"), records)
+    by_fold = {}
+    for a, b in zip(records[::2], records[1::2], strict=True):
+        aucs = [tables.run_scores([r])["auc"][0] for r in (a, b)]
+        place = (a.settings["protocol"]["seed"], a.settings["protocol"]["fold"])
+        by_fold.setdefault(place, []).append(aucs[0] - aucs[1])
+    means = [np.mean(v) for v in by_fold.values()]
+    assert len(means) == 15
+    wanted = on_other_training_sets(means)
+    for key in ("difference", "error", "upper", "p_better", "same"):
+        assert table.loc["X", key] == pytest.approx(getattr(wanted, key))
+    assert table.loc["X", "runs"] == 30
+    assert table.attrs["estimand"] == ESTIMANDS["training sets"]
+
+
+def test_a_series_cut_short_is_judged_by_its_pairs():
+    records = official({"a": 2.5})[:-1]
+    assert judge_design(toy_design("images"), records).loc["X", "runs"] == 9
+    with pytest.raises(ValueError, match=r"^X: 4 pairs of runs of 'a' and 'b', need 5$"):
+        judge_design(toy_design("images"), records[:8])
+    with pytest.raises(ValueError, match=r"^X: no records of 'a' in toy$"):
+        judge_design(toy_design("images"), [r for r in records if r.settings["head"] == "b"])
+
+
+def test_other_comparisons_are_shown_and_not_judged():
+    design = toy_design("images", others=(Claim("O", "b", "a", "the other way"),))
+    table = judge_design(design, official({"a": 2.5}))
+    assert table.loc["O", "verdict"] == ""
+    assert np.isnan(table.loc["O", "p_better_holm"])
+    assert table.loc["X", "p_better_holm"] == pytest.approx(table.loc["X", "p_better"])
+    lines = designs.design_lines(table)
+    assert len(lines) == 4
+    assert lines[2].endswith("**supported** |")
+    assert lines[3].endswith("**not judged** |")
+    assert "| – |" in lines[3]
+
+
+def test_folds_with_other_images_are_refused():
+    a, b = record("a", 0), record("b", 0)
+    b.predictions["test"]["ids"] = b.predictions["test"]["ids"][::-1]
+    with pytest.raises(ValueError, match=r"^a-0 and b-0 were tested on different images$"):
+        designs.fold_gaps([a], [b])
+
+
+def test_unknown_designs():
+    with pytest.raises(ValueError, match=r"^unknown design 'nothing'; known: frozen_all_v2, "):
+        judge_design("nothing")
+
+
+def test_how_far_the_parts_moved():
+    def moved(head, circuit, share, spec=None):
+        parts = {"circuit": {"rms": circuit, "share": 9.0}, "head": {"rms": 9.0, "share": share}}
+        return Record(
+            "x",
+            settings={"head": head, "spec": spec or {}},
+            data={},
+            scores={"fit": {"moved": parts}},
+            predictions={},
+        )
+
+    old = Record("old", {"head": "linear", "spec": {}}, {}, {"fit": {}}, {})
+    records = [old, moved("dressed", 0.2, 0.5), moved("dressed", 0.4, 0.7)]
+    table = designs.distances([*records, moved("dressed", 1.0, 1.0, {"n_layers": 6})])
+    assert table.loc["dressed"].to_dict() == pytest.approx({"head": 0.6, "circuit": 0.3})
+    assert list(table.index) == ["dressed", "dressed, n_layers=6"]
