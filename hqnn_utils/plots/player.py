@@ -22,7 +22,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 FRAME_WIDTH = 720  # pixels
 FRAME_BYTES = 25_000
-FRAME_COLOURS = 64
+FRAME_COLOURS = 128
 COLUMNS, COLUMN_WIDTH, LABEL_HEIGHT = 3, 400, 22  # of the small multiples, in pixels
 
 # Without JavaScript the frames stand side by side. The script shows one of them and adds a slider.
@@ -162,8 +162,11 @@ def picture_of(figure: Figure, dpi: float) -> bytes:
 
 
 def small_png(picture: Image.Image) -> bytes:
-    """Return a picture as PNG with a palette of a few colours, which drawings need no more of."""
-    few = picture.quantize(FRAME_COLOURS, dither=Image.Dither.NONE)
+    """Return a picture as PNG with a palette of few colours, which drawings need no more of.
+
+    The palette covers all colours, also those of few pixels: a colour bar keeps its ends.
+    """
+    few = picture.quantize(FRAME_COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     with io.BytesIO() as file:
         few.save(file, "PNG", optimize=True)
         return file.getvalue()

@@ -23,7 +23,9 @@ def shrink_figures(notebook) -> None:
 def shrunk(stored: str) -> str:
     """Return a PNG as a notebook stores it (base64), with a palette if that is smaller."""
     picture = Image.open(io.BytesIO(base64.b64decode(stored)))
-    few = picture.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    # a palette that covers all colours, also those of few pixels: a colour bar keeps its ends
+    look = dict(method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    few = picture.convert("RGB").quantize(256, **look)
     with io.BytesIO() as file:
         few.save(file, "PNG", optimize=True)
         small = base64.b64encode(file.getvalue()).decode("ascii")
