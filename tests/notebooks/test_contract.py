@@ -6,10 +6,13 @@ import re
 
 import nbformat
 import pytest
-from coursekit.comments import alt_texts, is_titled
+from coursekit.comments import alt_texts, code_only, is_titled
 from coursekit.figures import figures
 from coursekit.files import HERE, code_digest, read, tags
 from coursekit.generated import bootstrap_source
+from coursekit.glossary import prose
+
+from hqnn_utils.exercises import RUNGS, exercise
 
 ENTRIES = HERE.course()["notebooks"]
 # Notebooks 00 to 03 are being rebuilt; what they do not yet have is asked of them when they land.
@@ -22,6 +25,7 @@ def for_each(entries):
 
 each = for_each(ENTRIES)
 each_arranged = for_each(ARRANGED)
+each_rebuilt = for_each([e for e in ENTRIES if e.get("rebuilt")])
 VERBS = """
 apply ask build calculate check choose compare compute count decide derive describe design
 detect draw estimate evaluate explain find fit judge measure name open plan predict read
@@ -38,7 +42,7 @@ def tagged(notebook, tag):
     return [(i, c) for i, c in enumerate(notebook.cells) if tag in tags(c)]
 
 
-def prose(notebook):
+def markdown(notebook):
     return "\n".join(c.source for c in notebook.cells if c.cell_type == "markdown")
 
 
@@ -92,7 +96,7 @@ def test_ids_are_unique(entry, notebook):
 
 @each
 def test_rhythm_and_ending(entry, notebook):
-    text = prose(notebook)
+    text = markdown(notebook)
     assert text.count("**Predict.**") >= 2, "a question to commit to before the run"
     for heading in ("## What this does not show", "## Summary", "## References"):
         assert heading in text, heading
@@ -134,7 +138,7 @@ def test_no_hidden_branches(entry, notebook):
 
 @each
 def test_links_inside_the_course_lead_somewhere(entry, notebook):
-    for target in re.findall(r"\]\(([\w./-]+\.ipynb)\)", prose(notebook)):
+    for target in re.findall(r"\]\(([\w./-]+\.ipynb)\)", markdown(notebook)):
         assert (HERE.notebooks / target).exists(), target
 
 
@@ -266,3 +270,92 @@ def test_solutions_and_drawing_functions_are_folded(entry, notebook):
         assert cell.metadata["jupyter"] == {"source_hidden": True}
     for _, cell in tagged(notebook, "exercise"):
         assert "jupyter" not in cell.metadata, "an exercise is never folded"
+
+
+# ------------------------------------------------------------------------------- players
+
+
+@each_arranged
+def test_sliders_have_a_stored_player(entry, notebook):
+    """A page without a kernel shows the same lesson, in five frames or more."""
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and "explore(" in cell.source:
+            pages = [o.data.get("text/html", "") for o in figures(cell)]
+            (player,) = [page for page in pages if "data-hqnn-player" in page]
+            assert player.count("<figure") >= 5, cell.source
+
+
+@each_arranged
+def test_nobody_is_told_to_move_what_is_not_there(entry, notebook):
+    knobs = r"\b(move|drag|turn)\w* the (\w+ )?(slider|knob|control)s?\b"
+    told = re.search(knobs, prose(notebook), re.I)
+    assert not told, f"{told[0]!r}: say what each frame of the player shows"
+
+
+# ----------------------------------------------------- the whole anatomy, where it is asked for
+
+
+def calls(notebook, function):
+    """Where a function of the exercises is called: (index of the cell, first argument)."""
+    found = []
+    for index, cell in enumerate(notebook.cells):
+        if cell.cell_type == "code" and f"{function}(" in cell.source:
+            for node in ast.walk(ast.parse(code_only(cell.source))):
+                if isinstance(node, ast.Call) and ast.unparse(node.func) == function:
+                    found.append((index, ast.literal_eval(node.args[0])))
+    return found
+
+
+@each_rebuilt
+def test_predictions_are_committed_to_and_confronted(entry, notebook):
+    """Three or more; each is revealed later, and near the end stands the list of all."""
+    number = entry["name"][:2]
+    made, revealed = calls(notebook, "predict"), calls(notebook, "reveal")
+    names = [name for _, name in made]
+    assert len(names) >= 3
+    assert len(set(names)) == len(names)
+    assert all(name.startswith(f"{number}.") for name in names)
+    for index, name in made:
+        later = [i for i, other in revealed if other == name]
+        assert later, f"{name} is never revealed"
+        assert min(later) > index, f"{name} is revealed before it is asked"
+    assert {name for _, name in revealed} <= set(names)
+    ((shown, listed),) = calls(notebook, "predictions")
+    assert listed == number
+    assert shown > max(index for index, _ in revealed)
+    assert shown >= len(notebook.cells) - 6, "near the end"
+
+
+@each_rebuilt
+def test_a_question_to_predict_is_followed_by_a_place_to_answer(entry, notebook):
+    asked = [i for i, c in enumerate(notebook.cells) if "**Predict.**" in c.source]
+    for index in asked:
+        assert notebook.cells[index].cell_type == "markdown"
+        assert notebook.cells[index].source.count("**Predict.**") == 1
+        assert index + 1 in [i for i, _ in calls(notebook, "predict")], notebook.cells[index].source
+    assert len(asked) == len(calls(notebook, "predict"))
+
+
+@each_rebuilt
+def test_exercises_climb_the_ladder(entry, notebook):
+    """Five to eight, numbered, some on each rung, with three hints each."""
+    rungs = []
+    for position, (index, _) in enumerate(tagged(notebook, "exercise"), start=1):
+        task = notebook.cells[index - 1].source
+        heading = re.search(r"^### Exercise (\d) \((\w+)\): \S.*$", task, re.M)
+        assert heading, task
+        assert int(heading[1]) == position
+        ((_, name),) = [call for call in calls(notebook, "check") if call[0] == index]
+        assert exercise(name).rung == heading[2], name
+        assert len(exercise(name).hints) == 3, name
+        assert exercise(name).rubric or heading[2] != "judge", f"{name}: what is looked for?"
+        rungs.append(heading[2])
+    assert 5 <= len(rungs) <= 8
+    assert set(rungs) == set(RUNGS)
+
+
+@each_rebuilt
+def test_the_prose_is_neither_too_short_nor_too_long(entry, notebook):
+    """1,800 words at least, everything counted; 3,000 at most of running text."""
+    assert len(markdown(notebook).split()) >= 1800
+    assert len(re.findall(r"[^\W\d][\w'’-]*", prose(notebook))) <= 3000
