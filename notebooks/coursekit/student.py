@@ -50,13 +50,14 @@ def student(tree: Tree, out: Path) -> None:
     shutil.copy(tree.glossary, out / "notebooks")
     (out / "README.md").write_text(README.format(title=course["title"]), encoding="utf-8")
     print(f"\nTo publish them as the branch {course['student_branch']} that their badges open:\n")
-    print(publish_commands(course, out))
+    inside = out.is_relative_to(tree.root)
+    print(publish_commands(course, out.relative_to(tree.root) if inside else out))
 
 
-def publish_commands(course: dict, out: Path) -> str:
+def publish_commands(course: dict, folder: Path) -> str:
     """The commands that make a branch of the folder and push it; run them in the course's folder.
 
     The folder becomes a repository of its own: the course's checkout is left alone. The branch
     holds nothing but what is generated, which is why it is overwritten.
     """
-    return PUBLISH.format(folder=out, branch=course["student_branch"])
+    return PUBLISH.format(folder=folder, branch=course["student_branch"])

@@ -560,7 +560,7 @@ def test_student_versions_can_be_published_as_their_branch(tree, tmp_path, capsy
             shutil.rmtree(tree.root / "build")
         student(tree, tree.root / "build" / "student")
         printed = capsys.readouterr().out
-        commands = printed[printed.index("git -C") :]
+        commands = printed[printed.index("git -C build/student") :]
         sh(f"set -e\n{commands}")
     assert sh("git status --porcelain") == ""
     found = sh("git ls-tree -r --name-only student", remote).split()
