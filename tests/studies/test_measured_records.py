@@ -75,10 +75,10 @@ def test_later_families_are_their_plan(family):
     for record in records:
         assert with_defaults(record.settings) == planned[record.name]
         now, p = recomputed(record), record.predictions["test"]["probabilities"]
+        assert now["accuracy"] == pytest.approx(record.scores["test"]["accuracy"], abs=1e-6)
         # A network that collapsed gives all images nearly one value; seven digits make ties of it.
-        tolerance = 1e-6 if len(set(p)) > 0.95 * len(p) else 0.05
-        for name in ("accuracy", "auc"):
-            assert now[name] == pytest.approx(record.scores["test"][name], abs=tolerance)
+        if len(set(p)) > 0.95 * len(p):
+            assert now["auc"] == pytest.approx(record.scores["test"]["auc"], abs=1e-3)
         assert record.scores["fit"]["moved"].keys() >= {"head"}
     if family.startswith("search"):
         assert len(records) == len(planned)
