@@ -163,7 +163,7 @@ class _Store:
             return
         self.unsaved = True
         # A family is written whole. A large one takes a while: no more than a tenth of the time.
-        if self.save_took < 0.05 or time.perf_counter() > self.saved_at + 10 * self.save_took:
+        if self.save_took < 0.05 or time.perf_counter() >= self.saved_at + 10 * self.save_took:
             self.save()
 
     def save(self) -> None:

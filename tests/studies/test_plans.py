@@ -100,6 +100,38 @@ def test_unknown_plans_are_named():
         load_plan("hypotheses")
 
 
+def test_a_plan_over_folds(tmp_path):
+    """Every condition in every fold; the seeds of training run through the repetitions."""
+    path = tmp_path / "cv.json"
+    content = {
+        "common": {"head": "linear", "epochs": 3},
+        "cross_validation": {"folds": 3, "repetitions": 2, "seeds": 2, "pixels": 28},
+        "grids": [{"lr": [0.1, 0.2]}, {"head": "mlp"}],
+    }
+    path.write_text(json.dumps(content))
+    table = plans.read_table(path)
+    assert len(table) == 3 * 3 * 2 * 2
+    places = [(r["protocol"]["seed"], r["seed"], r["protocol"]["fold"]) for r in table]
+    assert {p[:2] for p in places} == {(0, 0), (0, 1), (1, 2), (1, 3)}
+    assert [r["seed"] for r in table] == sorted(r["seed"] for r in table)
+    assert table[0] == {
+        "head": "linear",
+        "epochs": 3,
+        "lr": 0.1,
+        "seed": 0,
+        "protocol": {"kind": "cross_validation", "folds": 3, "fold": 0, "seed": 0, "pixels": 28},
+    }
+    assert sum(r["head"] == "mlp" for r in table) == 12, "a grid's own value wins"
+    assert plans.over_folds([{"head": "mlp"}]) == [{"head": "mlp"}]
+    (inner, *_) = plans.over_folds([{}], kind="inner", repetitions=1)
+    assert inner["protocol"]["kind"] == "inner"
+    assert not plans.keeps_test_only(path)
+    path.write_text(json.dumps({**content, "test_only": True}))
+    assert plans.keeps_test_only(path)
+    path.write_text(json.dumps([{}]))
+    assert not plans.keeps_test_only(path)
+
+
 def test_the_command_line(tmp_path, capsys, monkeypatch):
     table = tmp_path / "two.json"
     table.write_text(json.dumps({**QUICK, "head": ["linear", "matched"]}))
@@ -134,6 +166,8 @@ def test_the_command_line_passes_its_options_on(tmp_path, monkeypatch):
     assert options == dict(
         family="heads_28px", workers=3, threads=2, checkpoints=False, test_only=False
     )
+    main(["frozen_all_v2"])
+    assert seen.pop(1)[2]["test_only"] is True
     main(["heads_28px", "--folder", "x", "--checkpoints"])
     assert str(seen[1][1]) == "x"
     assert seen[1][2] == dict(

@@ -1,5 +1,7 @@
 """One run from a setting to its record: each part of the setting has its effect."""
 
+import os
+
 import numpy as np
 import pytest
 import torch
@@ -150,6 +152,32 @@ def test_a_frozen_run_equals_a_whole_network_that_stands_still(tmp_path, monkeyp
     fit(model, (x[limited], y[limited]), val, config, progress=False)
     wanted = predict_proba(model, data.tensors("test")[0])
     np.testing.assert_allclose(probabilities(found), wanted, atol=1e-4)
+
+
+def test_a_pretrained_frozen_network_is_built_once(tmp_path, monkeypatch):
+    """The head starts from its own seed; another file of weights is another network."""
+    monkeypatch.setenv("HQNN_CACHE", str(tmp_path))
+    run._pretrained.cache_clear()
+    built, build = [], run.build_backbone
+    monkeypatch.setattr(run, "build_backbone", lambda *a: (built.append(a), build(*a))[1])
+    weights = tmp_path / "mine.pt"
+    torch.save(build_model(seed=3).backbone.state_dict(), weights)
+    first = run_setting(frozen(weights=str(weights)))
+    again = run_setting(frozen(weights=str(weights)))
+    other = run_setting(frozen(weights=str(weights), seed=1))
+    assert len(built) == 1
+    assert first.predictions == again.predictions
+    assert first.predictions != other.predictions
+    prepared = run._prepare(as_setting(frozen(weights=str(weights), seed=1)), phantom())
+    torch.manual_seed(1)
+    wanted = torch.nn.Linear(64, 2)
+    assert torch.equal(prepared.model.weight, wanted.weight)
+    torch.save(build_model(seed=4).backbone.state_dict(), weights)
+    os.utime(weights, (1, 1))
+    changed = run_setting(frozen(weights=str(weights)))
+    assert len(built) == 2
+    assert changed.predictions != first.predictions
+    run._pretrained.cache_clear()
 
 
 def test_frozen_features_are_mirrored_as_images(tmp_path, monkeypatch):

@@ -68,6 +68,66 @@ def test_a_family_is_one_file(tmp_path, local):
     assert [r.name for r in load_all(tmp_path)] == [as_setting(r).name for r in TABLE[:3]]
 
 
+def test_a_long_series_keeps_the_test_part_only(tmp_path, local):
+    _, whole = local
+    done = run_study(TABLE, tmp_path, family="short", progress=False, test_only=True)
+    for short, record in zip(done.records, whole.records, strict=True):
+        assert short == Record.from_dict(record.test_only().plain() | _volatile(short))
+        assert short.history == []
+        assert list(short.predictions) == ["test"]
+        assert short.predictions["test"] == record.predictions["test"]
+        assert list(short.scores) == ["test", "fit"]
+    again = run_study(TABLE, tmp_path, family="short", progress=False, test_only=True)
+    assert again.skipped == 4
+
+
+def _volatile(record):
+    return {"timing": record.timing, "provenance": record.provenance}
+
+
+def test_a_large_family_is_not_written_after_every_run(tmp_path, monkeypatch, local):
+    """Writing takes no more than a tenth of the time, and nothing is lost at the end."""
+    clock, saved = [0.0], []
+    monkeypatch.setattr(study.time, "perf_counter", lambda: clock[0])
+
+    def save(records, path):
+        saved.append(len(records))
+        clock[0] += 2.0  # seconds that it takes
+
+    monkeypatch.setattr(study, "save_family", save)
+    store = study._Store(tmp_path, "slow")
+    record = local[1].records[0]
+    for i in range(30):
+        clock[0] += 1.0  # seconds of a run
+        store.add(replace(record, name=f"run{i}"))
+    assert saved == [1, 21], "then not before 20 seconds are over"
+    store.save()
+    assert saved == [1, 21, 30]
+    store.save()
+    assert saved == [1, 21, 30], "nothing new"
+
+
+def test_an_interrupt_writes_what_is_there(tmp_path, monkeypatch):
+    monkeypatch.setattr(study._Store, "add", _keep_without_writing)
+    made = study.carry_out
+
+    def two_then_stop(*arguments):
+        results = made(*arguments)
+        yield next(results)
+        yield next(results)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(study, "carry_out", two_then_stop)
+    with pytest.raises(KeyboardInterrupt):
+        run_study(TABLE, tmp_path, family="cut", progress=False)
+    assert len(load_all(tmp_path)) == 2
+
+
+def _keep_without_writing(store, record):
+    store.kept[record.name] = record
+    store.unsaved = True
+
+
 def test_progress(tmp_path, capsys):
     run_study(TABLE[:1], tmp_path, threads=1)
     shown = capsys.readouterr().out
