@@ -17,7 +17,9 @@ from html import escape
 from string import Template
 
 from matplotlib import font_manager
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 from PIL import Image, ImageDraw, ImageFont
 
 FRAME_WIDTH = 720  # pixels
@@ -143,21 +145,30 @@ def player(name: str, labels: Sequence[str], figures: Sequence[Figure], start: i
     sizes = {tuple(figure.get_size_inches()) for figure in figures}
     if len(sizes) != 1:
         raise ValueError(f"the frames of a player have one size; found {sorted(sizes)} (inches)")
-    dpi = min(100.0, FRAME_WIDTH / figures[0].get_figwidth())
-    pictures = [picture_of(figure, dpi) for figure in figures]
+    box = common_box(figures)
+    dpi = min(100.0, FRAME_WIDTH / box.width)
+    pictures = [picture_of(figure, dpi, box) for figure in figures]
     largest = max(len(png) for png in pictures)
     if largest > FRAME_BYTES:  # photographs do not compress: fewer pixels
         dpi *= max(0.5, (FRAME_BYTES / largest) ** 0.5)
-        pictures = [picture_of(figure, dpi) for figure in figures]
+        pictures = [picture_of(figure, dpi, box) for figure in figures]
     frames = tuple(Frame(label, png) for label, png in zip(labels, pictures, strict=True))
     return Player(name, frames, start)
 
 
-def picture_of(figure: Figure, dpi: float) -> bytes:
-    """Return a figure as a small PNG."""
+def common_box(figures: Sequence[Figure]) -> Bbox:
+    """Return the part of the figures, in inches, that holds all that any of them draws.
+
+    Notebooks cut each figure to what it draws; frames that are cut each by itself would jump.
+    """
+    boxes = [figure.get_tightbbox(FigureCanvasAgg(figure).get_renderer()) for figure in figures]
+    return Bbox.union(boxes).padded(0.1)
+
+
+def picture_of(figure: Figure, dpi: float, box: Bbox) -> bytes:
+    """Return the part of a figure that lies in a box as a small PNG."""
     with io.BytesIO() as file:
-        # the whole figure: cut to its contents, frames would differ in size
-        figure.savefig(file, format="png", dpi=dpi, facecolor="white", bbox_inches=None)
+        figure.savefig(file, format="png", dpi=dpi, facecolor="white", bbox_inches=box)
         return small_png(Image.open(file).convert("RGB"))
 
 
