@@ -21,6 +21,7 @@ from hqnn_utils.evaluation.claims import (
     verdict_chances,
     verdicts_of,
 )
+from hqnn_utils.evaluation.comparison import mean_interval
 from hqnn_utils.evaluation.metrics import rank_auc
 from hqnn_utils.records import Record, measured
 from hqnn_utils.runtime import choose
@@ -89,7 +90,9 @@ def _read() -> dict[str, Design]:
 DESIGNS: dict[str, Design] = _read()
 
 
-def judge_design(design: Design | str, records: list[Record] | None = None, keep=None):
+def judge_design(
+    design: Design | str, records: list[Record] | None = None, keep=None, score: str = "auc"
+):
     """pandas table of a design: one row a claim, then those of ``others`` without a verdict.
 
     Columns: the two conditions, number of runs, all of ``claims.Gap``, the p-values after Holm, the
@@ -100,6 +103,7 @@ def judge_design(design: Design | str, records: list[Record] | None = None, keep
     design : a design or its name in ``DESIGNS``.
     records : its records, by default those that were measured for the course.
     keep : ids of test images to use, by default all; for designs on the official split.
+    score : ``"auc"``, the primary endpoint, or ``"accuracy"`` at 0.5.
 
     Raises
     ------
@@ -113,7 +117,7 @@ def judge_design(design: Design | str, records: list[Record] | None = None, keep
     runs = _runs_by_condition(measured(design.family) if records is None else records)
     claims = {c.name: c for c in (*design.claims, *design.others)}
     paired = {name: _paired(design, claim, runs) for name, claim in claims.items()}
-    gaps = {name: _gap(design, pair, keep) for name, pair in paired.items()}
+    gaps = {name: _gap(design, pair, keep, score) for name, pair in paired.items()}
     judged = verdicts_of({c.name: gaps[c.name] for c in design.claims})
     rows = {}
     for name, claim in claims.items():
@@ -166,15 +170,15 @@ def _paired(design: Design, claim: Claim, runs: dict) -> tuple[list[Record], lis
     return [sides[0][place] for place in shared], [sides[1][place] for place in shared]
 
 
-def _gap(design: Design, pair: tuple[list[Record], list[Record]], keep) -> Gap:
+def _gap(design: Design, pair: tuple[list[Record], list[Record]], keep, score: str) -> Gap:
     if design.estimand == "images":
         (y, p_a), (_, p_b) = (predictions(side, keep=keep) for side in pair)
-        return on_other_images(y, p_a, p_b)
-    return on_other_training_sets(fold_gaps(*pair))
+        return on_other_images(y, p_a, p_b, score=score)
+    return on_other_training_sets(fold_gaps(*pair, score=score))
 
 
-def fold_gaps(a: list[Record], b: list[Record]) -> np.ndarray:
-    """AUC of a minus AUC of b in every fold of every repetition, (n,).
+def fold_gaps(a: list[Record], b: list[Record], score: str = "auc") -> np.ndarray:
+    """Score of a minus that of b in every fold of every repetition, (n,).
 
     Where a fold was run with several seeds, their mean: the same test images are one fold.
     """
@@ -183,10 +187,44 @@ def fold_gaps(a: list[Record], b: list[Record]) -> np.ndarray:
         first, second = one.predictions["test"], other.predictions["test"]
         if (first["ids"], first["labels"]) != (second["ids"], second["labels"]):
             raise ValueError(f"{one.name} and {other.name} were tested on different images")
-        y = np.array(first["labels"])
-        aucs = [rank_auc(y, np.array(part["probabilities"], float)) for part in (first, second)]
-        by_fold.setdefault(_place(one)[:2], []).append(float(aucs[0] - aucs[1]))
+        gap = _score(first, score) - _score(second, score)
+        by_fold.setdefault(_place(one)[:2], []).append(gap)
     return np.array([np.mean(gaps) for gaps in by_fold.values()])
+
+
+def _score(part: dict, score: str) -> float:
+    choose("score", score, ("auc", "accuracy"))
+    y, p = np.array(part["labels"]), np.array(part["probabilities"], float)
+    return float(rank_auc(y, p) if score == "auc" else ((p >= 0.5) == y).mean())
+
+
+def aucs_of(records: list[Record]):
+    """pandas table: for each condition the runs, their mean test AUC, its 95 % interval over runs
+    (Student), and how many did not learn (AUC below 0.6).
+
+    For the negative control, whose intervals must hold 0.5, and to see networks that collapsed.
+    """
+    import pandas as pd
+
+    rows: dict[str, list[float]] = {}
+    for record in records:
+        rows.setdefault(_name(record), []).append(_score(record.predictions["test"], "auc"))
+    return pd.DataFrame(
+        {
+            name: {
+                "runs": len(aucs),
+                **dict(zip(("auc", "low", "high"), mean_interval(aucs), strict=True)),
+                "did not learn": sum(auc < 0.6 for auc in aucs),
+            }
+            for name, aucs in rows.items()
+        }
+    ).T
+
+
+def _name(record: Record) -> str:
+    """Head and circuit: the conditions of one design differ in nothing else."""
+    whole = with_defaults(record.settings)
+    return ", ".join([whole["head"], *(f"{k}={v}" for k, v in whole["spec"].items())])
 
 
 def chances_table(design: Design, true=(0.0, 0.02, 0.05)):
@@ -208,8 +246,7 @@ def distances(records: list[Record]):
     rows: dict[str, dict[str, list[float]]] = {}
     for record in records:
         moved = record.scores.get("fit", {}).get("moved", {})
-        settings = record.settings
-        name = ", ".join([settings["head"], *(f"{k}={v}" for k, v in settings["spec"].items())])
+        name = _name(record)
         for part, found in moved.items():
             value = found["rms"] if part == "circuit" else found["share"]
             rows.setdefault(name, {}).setdefault(part, []).append(value)
@@ -242,6 +279,7 @@ __all__ = [
     "MARGIN",
     "Claim",
     "Design",
+    "aucs_of",
     "chances_table",
     "design_lines",
     "distances",

@@ -14,7 +14,7 @@ from hqnn_utils.evaluation.claims import (
     on_other_training_sets,
     verdicts_of,
 )
-from hqnn_utils.records import Record
+from hqnn_utils.records import Record, measured, measured_dir
 from hqnn_utils.studies import as_setting, designs, load_plan, tables
 from hqnn_utils.studies.designs import DESIGNS, Claim, Design, judge_design
 from hqnn_utils.studies.settings import with_defaults
@@ -67,7 +67,6 @@ def test_the_plan_has_a_run_for_each_condition_and_no_other(design):
 
 
 def test_the_budget_is_the_same_and_the_plan_has_what_was_chosen():
-    from hqnn_utils.records import measured
     from hqnn_utils.studies.search import chosen, contestant
 
     best = chosen(measured("search_frozen"))
@@ -167,6 +166,39 @@ def test_a_design_on_other_training_sets():
     assert table.attrs["estimand"] == ESTIMANDS["training sets"]
 
 
+@pytest.mark.parametrize("estimand", ESTIMANDS)
+def test_accuracy_is_the_other_score(estimand):
+    records = folds({"a": 1.4}) if estimand == "training sets" else official({"a": 1.4})
+    table = judge_design(toy_design(estimand), records, score="accuracy")
+    right = {
+        head: np.mean(
+            [
+                (np.array(r.predictions["test"]["probabilities"]) >= 0.5)
+                == r.predictions["test"]["labels"]
+                for r in records
+                if r.settings["head"] == head
+            ]
+        )
+        for head in "ab"
+    }
+    assert table.loc["X", "difference"] == pytest.approx(right["a"] - right["b"])
+    with pytest.raises(ValueError, match="unknown score 'f1'"):
+        judge_design(toy_design(estimand), records, score="f1")
+
+
+def test_mean_aucs_and_who_did_not_learn():
+    records = official({"a": 1.5, "b": 0.0}, seeds=6)
+    table = designs.aucs_of(records)
+    groups = {h: [r for r in records if r.settings["head"] == h] for h in "ab"}
+    for head, runs in groups.items():
+        aucs = tables.run_scores(runs)["auc"]
+        assert table.loc[head, "auc"] == pytest.approx(np.mean(aucs))
+        assert table.loc[head, "did not learn"] == sum(np.array(aucs) < 0.6)
+        assert table.loc[head, "low"] < table.loc[head, "auc"] < table.loc[head, "high"]
+    assert table.loc["a", "did not learn"] == 0
+    assert table.loc["b", "did not learn"] >= 4
+
+
 def test_a_series_cut_short_is_judged_by_its_pairs():
     records = official({"a": 2.5})[:-1]
     assert judge_design(toy_design("images"), records).loc["X", "runs"] == 9
@@ -217,3 +249,27 @@ def test_how_far_the_parts_moved():
     table = designs.distances([*records, moved("dressed", 1.0, 1.0, {"n_layers": 6})])
     assert table.loc["dressed"].to_dict() == pytest.approx({"head": 0.6, "circuit": 0.3})
     assert list(table.index) == ["dressed", "dressed, n_layers=6"]
+
+
+# ---------------------------------------------------------------- the judge's own controls
+
+
+def has_records(family):
+    return (measured_dir() / f"{family}.json").exists()
+
+
+@pytest.mark.skipif(not has_records("planted_v2"), reason="planned, not yet run")
+def test_the_judge_has_been_seen_to_say_supported():
+    """Labels that a circuit made: P1 to P4 had to come out so, or nothing is believed."""
+    table = judge_design("planted_v2")
+    assert table.loc[["P1", "P2", "P3", "P4"], "verdict"].tolist() == ["supported"] * 4
+    assert (table["runs"] == 10).all()
+
+
+@pytest.mark.skipif(not has_records("shuffled_v2"), reason="planned, not yet run")
+def test_nothing_is_supported_on_shuffled_labels():
+    table = judge_design("shuffled_v2")
+    assert "supported" not in set(table["verdict"])
+    assert (table["runs"] == 10).all()
+    aucs = designs.aucs_of(measured("shuffled_v2"))
+    assert ((aucs["low"] < 0.5) & (aucs["high"] > 0.5)).all()
