@@ -46,6 +46,9 @@ def test_what_was_planned():
         planted_v2=6 * 10,
         shuffled_v2=6 * 10,
         wisconsin_v2=8 * 10,
+        frozen_official_v2_again=14 * 10,
+        small_cnn_official_v2_again=12 * 10,
+        finetuned_official_v2_again=4 * 10,
     )
 
 
