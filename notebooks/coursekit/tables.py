@@ -18,9 +18,16 @@ RESULTS_ABOUT = (
     "classical map of as many parameters; `dressed` and `matched` are such a pair without a "
     "bypass. The 64-pixel file is resampled from BUSI (a stand-in, not the official file)."
 )
+# Designs of plan v2 in the order of the README's columns; one that is not measured yet is left out.
+VERDICT_COLUMNS = {
+    "frozen_all_v2": "pretrained network, frozen; all 780 images",
+    "frozen_official_v2": "pretrained network, frozen; official split",
+    "small_cnn_official_v2": "small CNN; official split",
+    "small_cnn_all_v2": "small CNN; all 780 images",
+}
 VERDICTS_ABOUT = (
-    "Two-level bootstrap over ten seeds and 156 test images; rules and hypotheses were written "
-    "down first, in `notebooks/results/plan.md`. Trained again with ten other seeds, "
+    "Points of AUC with 95 % intervals. Rules and hypotheses were written down first, in "
+    "`notebooks/results/plan_v2.md`; its first version, with the small CNN alone, is `plan.md`."
 )
 
 
@@ -84,14 +91,66 @@ def _table_name(record) -> str:
 
 @lru_cache
 def verdict_table() -> str:
-    """The machine's verdicts on the hypotheses of ``results/plan.md``, from measured records."""
-    from hqnn_utils.studies import verdicts
+    """What the judge says of the nine claims of ``results/plan_v2.md``, from measured records.
 
-    first = verdicts.judge(verdicts.measured_conditions())
-    again = verdicts.judge(verdicts.replicated_conditions())
-    same = int((first["verdict"] == again["verdict"]).sum())
-    about = f"{VERDICTS_ABOUT}{same} of {len(first)} verdicts come back."
-    return "\n".join([*verdicts.verdict_lines(first), "", about])
+    A sentence, a table of claims by designs, and what the judge says where a circuit made the
+    labels.
+    """
+    from hqnn_utils.records import measured_dir
+    from hqnn_utils.studies.designs import judge_design
+
+    names = [n for n in VERDICT_COLUMNS if (measured_dir() / f"{n}.json").exists()]
+    judged = {name: judge_design(name) for name in names}
+    judged = {name: table[table["verdict"] != ""] for name, table in judged.items()}
+    lines = [
+        _row(["does ... add two points?", *(VERDICT_COLUMNS[name] for name in names)]),
+        "|" + "---|" * (len(names) + 1),
+    ]
+    for claim, row in next(iter(judged.values())).iterrows():
+        about = f"{claim}: {row['asks']} (`{row['A']}` against `{row['B']}`)"
+        lines.append(_row([about, *(_verdict_cell(judged[name], claim) for name in names)]))
+    first = judged[names[0]]["verdict"]
+    return "\n".join(
+        [
+            f"{_counted(first)} ({VERDICT_COLUMNS[names[0]]}).",
+            "",
+            *lines,
+            "",
+            f"{VERDICTS_ABOUT} {_planted_sentence()}",
+        ]
+    )
+
+
+def _verdict_cell(table, claim: str) -> str:
+    if claim not in table.index:
+        return "–"
+    row = table.loc[claim]
+    gain, low, high = (100 * row[k] for k in ("difference", "low", "high"))
+    return f"{gain:+.1f} ({low:+.1f} to {high:+.1f}) **{row['verdict']}**"
+
+
+def _counted(verdicts) -> str:
+    """How many claims got which verdict, as the beginning of a sentence."""
+    order = (
+        "supported",
+        "equivalent within two points",
+        "at least two points excluded",
+        "undecided",
+    )
+    counts = ", ".join(f"{(verdicts == word).sum()} {word}" for word in order)
+    return f"Of {len(verdicts)} claims that a circuit adds at least two points of AUC: {counts}"
+
+
+def _planted_sentence() -> str:
+    """What the judge says where a circuit must win: the positive control."""
+    from hqnn_utils.studies.designs import judge_design
+
+    planted = judge_design("planted_v2")["verdict"]
+    supported = (planted == "supported").sum()
+    return (
+        f"Where a circuit made the labels, the same judge says *supported* in {supported} of "
+        f"{len(planted)} comparisons, so it can say so."
+    )
 
 
 def report(folder: Path) -> str:
