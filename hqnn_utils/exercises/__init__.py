@@ -6,6 +6,7 @@
   ``...`` and is open, so that an unsolved notebook still runs. Each check computes the truth from
   the given context; none compares with a stored number that somebody typed in.
 - ``hint("02.ppv")`` gives the next of three hints.
+- ``carry_on("04.apply", apply)`` gives the student's function, or the course's while it is open.
 
 A new exercise is an ``Exercise`` in the ``EXERCISES`` of ``nbNN.py`` (NN is the notebook), with its
 right and wrong answers in ``tests/exercises/cases/nbNN.py``.
@@ -26,6 +27,7 @@ __all__ = [
     "Hint",
     "Prediction",
     "Verdict",
+    "carry_on",
     "check",
     "exercise",
     "hint",
@@ -87,6 +89,29 @@ def check(name: str, answer, **context) -> Verdict:
     if holds_open(answer):
         return Verdict(None, OPEN_MESSAGE)
     return found.grade(answer, **context)
+
+
+def carry_on(name: str, answer, **context):
+    """Return the student's function if it is right, else the course's own.
+
+    A notebook that builds on what a student writes can so be read on, whatever was solved. Student
+    versions have a cell with this call where the solution was.
+
+    Parameters
+    ----------
+    name, answer, context : as in ``check``.
+
+    Raises
+    ------
+    ValueError : an unknown exercise, or one without a function to go on with.
+    """
+    if check(name, answer, **context):
+        return answer
+    model = exercise(name).model
+    if model is None:
+        raise ValueError(f"{name} has no function to go on with: give its Exercise a model")
+    print(f"{name} is not solved yet: the page goes on with the course's own function.")
+    return model
 
 
 def hint(name: str, step: int | None = None) -> Hint:

@@ -50,12 +50,16 @@ class Exercise:
         From a nudge to nearly the answer; never the solution itself.
     rubric : str
         For ``judge``: what an instructor looks for in the paragraph.
+    model : callable or None
+        For a function that the rest of the notebook uses: a right one, with which the page goes on
+        (``carry_on``) as long as the student's own is not right.
     """
 
     grade: Callable[..., Verdict]
     rung: str
     hints: tuple[str, ...] = ()
     rubric: str = ""
+    model: Callable | None = None
 
     def __post_init__(self) -> None:
         if self.rung not in RUNGS:

@@ -328,6 +328,7 @@ EXERCISES = {
             "Compute cos(theta / 2) and sin(theta / 2) first; four entries use them.",
             "Rows of the array: cosine and minus sine, then sine and cosine.",
         ),
+        model=_ry_matrix,
     ),
     "04.shots": Exercise(
         _shots,
@@ -347,6 +348,7 @@ EXERCISES = {
             "new axis first.",
             "np.moveaxis(result, source, destination): from 0 to the qubit's place.",
         ),
+        model=_apply_right,
     ),
     "04.order": Exercise(
         _order,
@@ -366,6 +368,7 @@ EXERCISES = {
             "The purity of rho is the trace of the matrix product rho @ rho.",
             "Average the purities, subtract the mean from 1 and double it.",
         ),
+        model=_meyer_wallach,
     ),
     "04.shift": Exercise(
         _shift,
@@ -376,6 +379,7 @@ EXERCISES = {
             "minus it.",
             "Half of the difference, forward minus backward, is the slope in that angle.",
         ),
+        model=_parameter_shift,
     ),
     "04.parallel": Exercise(
         _parallel,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from hqnn_utils.exercises import check, exercise, hint, known_exercises
+from hqnn_utils.exercises import carry_on, check, exercise, hint, known_exercises
 from hqnn_utils.exercises.grading import PLAIN_HINT
 
 RIGHT, WRONG = {}, []
@@ -72,6 +72,26 @@ def test_the_list_of_exercises_in_transition_shrinks():
         if all(exercise(n).hints for n in known_exercises() if n.startswith(notebook))
     ]
     assert not ready, f"take {', '.join(ready)} off IN_TRANSITION"
+
+
+WITH_A_MODEL = [name for name in known_exercises() if exercise(name).model]
+
+
+@pytest.mark.parametrize("name", WITH_A_MODEL)
+def test_a_page_goes_on_with_the_students_function_or_with_the_courses_own(name, capsys):
+    (right, context), *_ = RIGHT[name]
+    model = exercise(name).model
+    assert check(name, model, **context), "the course's own function is right"
+    assert carry_on(name, right, **context) is right
+    assert capsys.readouterr().out == ""
+    for unsolved in (..., lambda *arguments: ..., lambda *arguments: "wrong"):
+        assert carry_on(name, unsolved, **context) is model
+        assert "not solved yet" in capsys.readouterr().out
+
+
+def test_there_is_nothing_to_go_on_with_where_no_function_was_asked_for():
+    with pytest.raises(ValueError, match=r"04\.born has no function to go on with"):
+        carry_on("04.born", ..., amplitudes=(0.6, 0.8j))
 
 
 def test_known_exercises_stand_in_the_order_of_the_notebooks():

@@ -11,6 +11,7 @@ from coursekit.figures import figures
 from coursekit.files import HERE, code_digest, read, tags
 from coursekit.generated import bootstrap_source
 from coursekit.glossary import prose
+from coursekit.student import checked, names_used, needed_later, parsed
 
 from hqnn_utils.exercises import RUNGS, exercise
 
@@ -352,6 +353,19 @@ def test_exercises_climb_the_ladder(entry, notebook):
         rungs.append(heading[2])
     assert 5 <= len(rungs) <= 8
     assert set(rungs) == set(RUNGS)
+
+
+@each_rebuilt
+def test_the_page_can_go_on_without_the_students_functions(entry, notebook):
+    """What later cells use of an exercise has a model, with which a student version goes on."""
+    for index in needed_later(notebook):
+        name = ast.literal_eval(checked(notebook.cells[index]).args[0])
+        assert exercise(name).model is not None, name
+    for index, stub in tagged(notebook, "exercise"):
+        later = [c for c in notebook.cells[index + 2 :] if "solution" not in tags(c)]
+        asked = {n.name for n in parsed(stub).body if isinstance(n, ast.FunctionDef)}
+        used = {name for name in asked for c in later if name in names_used(c)}
+        assert used <= {needed_later(notebook).get(index + 1)}, stub.source
 
 
 @each_rebuilt

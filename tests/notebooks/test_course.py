@@ -21,7 +21,7 @@ from coursekit.comments import alt_texts, code_only
 from coursekit.files import HERE, Tree, code_digest, read, tags, write
 from coursekit.folding import fold
 from coursekit.pages import to_html
-from coursekit.student import student
+from coursekit.student import student, student_version
 from PIL import Image
 
 from hqnn_utils.evaluation.metrics import scores
@@ -484,6 +484,39 @@ def test_student_version_has_no_solution_and_no_output(tree, students):
         assert all(not cell.get("outputs") for cell in notebook.cells)
         assert "hqnn" not in notebook.metadata
         nbformat.validate(notebook)
+
+
+def an_exercise(stub, solution, *later):
+    """A notebook of one exercise and what comes behind it."""
+    cells = [nbformat.v4.new_code_cell(source) for source in (stub, solution, *later)]
+    cells[0].metadata["tags"], cells[1].metadata["tags"] = ["exercise"], ["solution"]
+    fold(notebook := nbformat.v4.new_notebook(cells=cells))
+    return notebook
+
+
+STUB = "def f(x):\n    return ...\n\n\ncheck('04.x', f, data=[1])"
+SOLUTION = STUB.replace("...", "x + 1")
+
+
+def test_a_student_version_goes_on_where_a_solution_is_needed(tree):
+    notebook = an_exercise(STUB, SOLUTION, "print(f(3))")
+    entry = tree.course()["notebooks"][0]
+    made = student_version(notebook, tree.course(), entry, {})
+    stub, instead, _ = made.cells
+    assert stub.source == STUB
+    assert instead.source.splitlines()[-1] == 'f = carry_on("04.x", f, data=[1])'
+    assert instead.metadata == {"tags": ["carry-on"]}, "in sight"
+    assert "x + 1" not in json.dumps(made)
+
+
+@pytest.mark.parametrize(
+    "later",
+    ["print(3)", "f = 3\nprint(f)", "def f(x): ...\n\n\nf(3)", "# f(3)", "g.f(3)"],
+)
+def test_a_solution_that_nobody_uses_is_gone(tree, later):
+    notebook = an_exercise(STUB, SOLUTION, later)
+    made = student_version(notebook, tree.course(), tree.course()["notebooks"][0], {})
+    assert [cell.source for cell in made.cells] == [STUB, later]
 
 
 def test_badges_of_a_student_version_open_student_versions(students):

@@ -8,6 +8,7 @@ import sys
 import pytest
 from coursekit.files import HERE, read, tags, write
 from coursekit.running import run_notebook
+from coursekit.student import needed_later, student_version
 
 ENTRIES = HERE.course()["notebooks"]
 LIMIT = 45  # seconds, DESIGN's budget for smoke on two cores
@@ -25,6 +26,21 @@ def test_smoke(entry, tmp_path):
     assert not (HERE.notebooks / "my_results" / entry["name"]).exists(), (
         "a run with HQNN_RESULTS writes nothing beside the notebook"
     )
+
+
+NEEDED = [e for e in ENTRIES if needed_later(read(HERE.path_of(e)))]
+
+
+@pytest.mark.parametrize("entry", NEEDED, ids=lambda e: e["name"])
+def test_a_student_version_runs_unsolved(entry, tmp_path):
+    """Where a page builds on what students write, it goes on without it."""
+    notebook = student_version(read(HERE.path_of(entry)), HERE.course(), entry, {})
+    write(notebook, tmp_path / "student.ipynb")
+    done, _ = run_notebook(
+        tmp_path / "student.ipynb", tmp_path / "out.ipynb", "smoke", tmp_path / "results"
+    )
+    (shown, *_) = [json.dumps(c.outputs) for c in done.cells if "carry-on" in tags(c)]
+    assert "is not solved yet" in shown
 
 
 def test_make_run_prints_table_and_page(tmp_path):
