@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections import deque
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -136,13 +137,33 @@ def _pretrained(name: str, channels: int, weights: str, changed: float) -> Backb
 
 def _on_features(setting: Setting, data: Dataset, backbone: Backbone, head: nn.Module) -> _Prepared:
     """The head alone, on features of the images and, for the test, of their mirror images."""
-    x = torch.from_numpy(extract_features(backbone, data, size=setting.resize))
+    x = _kept_features(backbone, data, setting.resize, "none")
     mirrored = None
     if setting.test_flips:  # a feature vector has no left and right: the image was mirrored
-        mirrored = torch.from_numpy(
-            extract_features(backbone, data, size=setting.resize, transform="mirror")
-        )
+        mirrored = _kept_features(backbone, data, setting.resize, "mirror")
     return _Prepared(data, head, x, mirrored)
+
+
+# The features of the last runs: (backbone, images, size, transform, features).
+_RECENT: deque = deque(maxlen=4)
+
+
+def _kept_features(
+    backbone: Backbone, data: Dataset, size: int | None, transform: str
+) -> torch.Tensor:
+    """Features from the run before, where network and images are the very same objects.
+
+    The cache on disk has to read every pixel to know that; a run on features takes less time.
+    """
+    images = getattr(data, "images", None)
+    for one, other, *what, features in _RECENT:
+        if one is backbone and other is images and what == [size, transform]:
+            return features
+    found = extract_features(backbone, data, size=size, transform=transform)
+    features = torch.from_numpy(found)
+    if backbone.fine_tune == "frozen":
+        _RECENT.append((backbone, images, size, transform, features))
+    return features
 
 
 def _can_be_stored(setting: Setting, model: Classifier, first: torch.Tensor, n: int) -> bool:

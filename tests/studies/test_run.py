@@ -371,3 +371,31 @@ def test_records_of_other_classifiers():
     labels = data.part("test").labels
     assert record.scores["test"] == pytest.approx(scores(labels, p["test"]))
     assert record.predictions["test"]["probabilities"] == p["test"].tolist()
+
+
+def test_features_are_kept_for_the_very_same_network_and_images(tmp_path, monkeypatch):
+    monkeypatch.setenv("HQNN_CACHE", str(tmp_path))
+    run._RECENT.clear()
+    asked, extract = [], run.extract_features
+    monkeypatch.setattr(
+        run, "extract_features", lambda *a, **o: (asked.append(o), extract(*a, **o))[1]
+    )
+    backbone = build_model(seed=0, fine_tune="frozen").backbone
+    data = phantom()
+    first = run._kept_features(backbone, data, None, "none")
+    np.testing.assert_array_equal(first, extract(backbone, data))
+    moved = data.with_split(np.roll(data.split, 5), "moved")
+    assert run._kept_features(backbone, moved, None, "none") is first, "a new split, same images"
+    assert len(asked) == 1
+    mirrored = run._kept_features(backbone, data, None, "mirror")
+    np.testing.assert_array_equal(mirrored, extract(backbone, data, transform="mirror"))
+    part = run._kept_features(backbone, data.part("val"), None, "none")
+    assert len(part) == (data.split == "val").sum()
+    other = run._kept_features(build_model(seed=1, fine_tune="frozen").backbone, data, None, "none")
+    assert not np.array_equal(other, first)
+    assert len(asked) == 4
+    learning = build_model(seed=0).backbone
+    run._kept_features(learning, data, None, "none")
+    run._kept_features(learning, data, None, "none")
+    assert len(asked) == 6, "a network that learns changes"
+    run._RECENT.clear()

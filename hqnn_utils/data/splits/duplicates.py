@@ -6,7 +6,7 @@ correlation of their pixels): 1 for copies, also after a change of brightness or
 
 from __future__ import annotations
 
-import hashlib
+from collections import deque
 
 import numpy as np
 
@@ -68,19 +68,19 @@ def duplicate_groups(
     is kept: a cross-validation asks for it once a fold.
     """
     need_images(data, "looking for near-duplicates")
-    images = np.ascontiguousarray(data.images)
-    key = (hashlib.sha256(images).hexdigest(), images.shape, threshold, pixels)
-    if key not in _KEPT_GROUPS:
-        if pixels is not None and pixels < images.shape[1]:
-            images = shrunk(images, pixels)
-        found = connected_groups(len(data), pairs_above(correlations(images), threshold))
-        while len(_KEPT_GROUPS) >= 16:
-            _KEPT_GROUPS.pop(next(iter(_KEPT_GROUPS)))
-        _KEPT_GROUPS[key] = found
-    return _KEPT_GROUPS[key].copy()
+    for images, *what, found in _RECENT:
+        if images is data.images and what == [threshold, pixels]:
+            return found.copy()
+    images = data.images
+    if pixels is not None and pixels < images.shape[1]:
+        images = shrunk(images, pixels)
+    found = connected_groups(len(data), pairs_above(correlations(images), threshold))
+    _RECENT.append((data.images, threshold, pixels, found))
+    return found.copy()
 
 
-_KEPT_GROUPS: dict[tuple, np.ndarray] = {}
+# The last answers: (images, threshold, pixels, groups). A new split has the very same images.
+_RECENT: deque = deque(maxlen=4)
 
 
 def shrunk(images: np.ndarray, pixels: int) -> np.ndarray:
