@@ -101,11 +101,14 @@ def test_records_of_the_earlier_pages_are_kept():
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS)
-def test_records_of_the_pages_are_the_same_runs(notebook):
-    """The same names, images and labels as before, whatever the page was made on."""
+def test_records_of_the_pages_are_of_the_same_images(notebook):
+    """A record that a page still makes has the images and labels that it had before.
+
+    Pages may keep fewer runs than they did, or others: the earlier ones are in ``EARLIER_PAGES``.
+    """
     before = BEFORE["notebooks"][notebook]
     records = {r.name: r for r in load_all(measured_dir().parent / notebook)}
-    assert records.keys() == before.keys()
-    for name, was in before.items():
+    assert records, f"the stored page {notebook} made records"
+    for name in records.keys() & before.keys():
         test = records[name].predictions["test"]
-        assert digest([test["ids"], test["labels"]]) == was["images"], name
+        assert digest([test["ids"], test["labels"]]) == before[name]["images"], name
