@@ -210,7 +210,7 @@ WRONG = [
     ("03.epoch", 6, HISTORY, "last epoch"),
     ("03.epoch", 0.81, HISTORY, "the number of its epoch"),
     ("03.epoch", 4, HISTORY, "not it"),
-    ("03.epoch", [3], HISTORY, "expected one number"),
+    ("03.epoch", [3, 5], HISTORY, "expected one number"),
     ("03.script", [2, 16], {}, "2 of 3 found; one is still hidden in how the network is asked"),
     ("03.script", [15, 16], {}, "2 of 3 found; one is still hidden in the preparation"),
     ("03.script", [2, 15], {}, "2 of 3 found; one is still hidden in what decides"),
