@@ -47,6 +47,7 @@ def test_what_was_planned():
         shuffled_v2=6 * 10,
         wisconsin_v2=8 * 10,
         frozen_official_v2_again=14 * 10,
+        frozen_all_v2_one_rate=6 * 5 * 25,
         small_cnn_official_v2_again=12 * 10,
         finetuned_official_v2_again=4 * 10,
     )
