@@ -3,10 +3,12 @@
 A *design* is one way to ask the hypotheses: a backbone, a split, a number of runs. Its conditions
 are settings by short names, its hypotheses pairs of such names. All of it is data,
 ``plans/hypotheses_v2.json`` beside the records; settings find the records, as in ``verdicts``.
+``python -m hqnn_utils.studies.designs frozen_all_v2`` shows a design's verdicts as markdown.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 from dataclasses import asdict, dataclass, field
 
@@ -15,6 +17,7 @@ import numpy as np
 from hqnn_utils.evaluation.claims import (
     ESTIMANDS,
     MARGIN,
+    SUPPORTED,
     Gap,
     on_other_images,
     on_other_training_sets,
@@ -28,6 +31,19 @@ from hqnn_utils.runtime import choose
 from hqnn_utils.studies.plans import plans_dir
 from hqnn_utils.studies.settings import DEFAULTS, with_defaults
 from hqnn_utils.studies.tables import condition, predictions
+
+__all__ = [
+    "DESIGNS",
+    "MARGIN",
+    "Claim",
+    "Design",
+    "aucs_of",
+    "chances_table",
+    "design_lines",
+    "distances",
+    "fold_gaps",
+    "judge_design",
+]
 
 FEWEST_RUNS = 5  # below that nothing is judged
 
@@ -96,7 +112,9 @@ def judge_design(
     """pandas table of a design: one row a claim, then those of ``others`` without a verdict.
 
     Columns: the two conditions, number of runs, all of ``claims.Gap``, the p-values after Holm, the
-    verdict. The table's ``attrs`` hold the design's name and its estimand in words.
+    verdict, and ``power_2_points`` and ``power_5_points``: how often "supported" would be said with
+    errors like these, Holm's correction included, if the true difference were that large. The
+    table's ``attrs`` hold the design's name and its estimand in words.
 
     Parameters
     ----------
@@ -119,14 +137,23 @@ def judge_design(
     paired = {name: _paired(design, claim, runs) for name, claim in claims.items()}
     gaps = {name: _gap(design, pair, keep, score) for name, pair in paired.items()}
     judged = verdicts_of({c.name: gaps[c.name] for c in design.claims})
+    powers = {f"power_{points}_points": _power(design, gaps, points / 100) for points in (2, 5)}
     rows = {}
     for name, claim in claims.items():
         about = {"A": claim.a, "B": claim.b, "asks": claim.asks, "runs": len(paired[name][0])}
         none = {"p_better_holm": np.nan, "p_less_holm": np.nan, "verdict": ""}
-        rows[name] = {**about, **asdict(gaps[name]), **judged.get(name, none)}
+        power = {key: found.get(name, np.nan) for key, found in powers.items()}
+        rows[name] = {**about, **asdict(gaps[name]), **judged.get(name, none), **power}
     table = pd.DataFrame(rows).T
     table.attrs = {"design": design.family, "estimand": ESTIMANDS[design.estimand]}
     return table
+
+
+def _power(design: Design, gaps: dict[str, Gap], true: float) -> dict[str, float]:
+    """Chance of "supported" for each claim, with the errors that were found."""
+    errors = {claim.name: max(gaps[claim.name].error, 1e-9) for claim in design.claims}
+    degrees = np.inf if design.degrees is None else design.degrees
+    return verdict_chances(errors, true, degrees=degrees, n_studies=2000)[SUPPORTED].to_dict()
 
 
 def _runs_by_condition(records: list[Record]) -> dict[str, list[Record]]:
@@ -274,15 +301,17 @@ def design_lines(table) -> list[str]:
     return lines
 
 
-__all__ = [
-    "DESIGNS",
-    "MARGIN",
-    "Claim",
-    "Design",
-    "aucs_of",
-    "chances_table",
-    "design_lines",
-    "distances",
-    "fold_gaps",
-    "judge_design",
-]
+def main(arguments: list[str] | None = None) -> None:
+    """Print the verdicts of a design, the mean AUC of its conditions and how far they moved."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("design", choices=list(DESIGNS))
+    name = parser.parse_args(arguments).design
+    table, records = judge_design(name), measured(name)
+    print(f"{DESIGNS[name].about}\n{table.attrs['estimand']}\n")
+    print("\n".join(design_lines(table)), "\n")
+    print(aucs_of(records).round(3).to_string(), "\n")
+    print(distances(records).round(3).to_string())
+
+
+if __name__ == "__main__":
+    main()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import stats
 from test_tables import record
 
 from hqnn_utils.evaluation.claims import (
@@ -136,6 +137,9 @@ def test_a_design_on_other_images():
     assert table.loc["X", "verdict"] == verdicts_of({"X": wanted})["X"]["verdict"] == "supported"
     assert table.loc["X", "runs"] == 10
     assert table.attrs == {"design": "toy", "estimand": ESTIMANDS["images"]}
+    for points in (2, 5):  # one claim: Holm leaves 0.05
+        power = stats.norm.sf(stats.norm.isf(0.05) - points / 100 / wanted.error)
+        assert table.loc["X", f"power_{points}_points"] == pytest.approx(power, abs=0.04)
     keep = [f"test/{i}" for i in range(45)]
     (y, p_a), (_, p_b) = (tables.predictions(groups[h], keep=keep) for h in "ab")
     part = judge_design(toy_design("images"), records, keep=keep)
@@ -221,6 +225,7 @@ def test_other_comparisons_are_shown_and_not_judged():
     table = judge_design(design, official({"a": 2.5}))
     assert table.loc["O", "verdict"] == ""
     assert np.isnan(table.loc["O", "p_better_holm"])
+    assert np.isnan(table.loc["O", "power_5_points"])
     assert table.loc["X", "p_better_holm"] == pytest.approx(table.loc["X", "p_better"])
     lines = designs.design_lines(table)
     assert len(lines) == 4
@@ -257,6 +262,13 @@ def test_how_far_the_parts_moved():
     table = designs.distances([*records, moved("dressed", 1.0, 1.0, {"n_layers": 6})])
     assert table.loc["dressed"].to_dict() == pytest.approx({"head": 0.6, "circuit": 0.3})
     assert list(table.index) == ["dressed", "dressed, n_layers=6"]
+
+
+def test_the_command(capsys):
+    designs.main(["wisconsin_v2"])
+    shown = capsys.readouterr().out
+    for words in ("breast-cancer table", ESTIMANDS["images"], "| H1 |", "did not learn", "circuit"):
+        assert words in shown
 
 
 # ---------------------------------------------------------------- the judge's own controls
