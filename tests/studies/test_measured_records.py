@@ -12,6 +12,7 @@ import pytest
 
 from hqnn_utils.evaluation.metrics import scores
 from hqnn_utils.records import load_family, measured_dir
+from hqnn_utils.runtime import data_dir
 from hqnn_utils.studies import as_setting, load_all, load_plan, measured
 from hqnn_utils.studies.plans import known_plans
 from hqnn_utils.studies.settings import with_defaults
@@ -112,3 +113,31 @@ def test_records_of_the_pages_are_of_the_same_images(notebook):
     for name in records.keys() & before.keys():
         test = records[name].predictions["test"]
         assert digest([test["ids"], test["labels"]]) == before[name]["images"], name
+
+
+@pytest.mark.skipif(
+    not (data_dir() / "breastmnist.npz").exists(), reason="needs the official BreastMNIST file"
+)
+def test_the_logistic_family_can_be_made_again():
+    """Notebook 02 judges it. It is no plan's family: scikit-learn trains it, in three lines."""
+    from sklearn.decomposition import PCA
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    from hqnn_utils.data import load_breastmnist
+
+    (record,) = measured("logistic_28px")
+    seed, strength = record.settings["seed"], record.settings["C"]
+    assert record.settings["backbone"] == "pca50"
+    data = load_breastmnist(28, "medmnist")
+    assert record.data == data.describe()
+    pixels = {s: data.part(s).images.reshape(len(data.part(s)), -1) for s in ("train", "test")}
+    model = make_pipeline(
+        StandardScaler(), PCA(50, random_state=seed), LogisticRegression(C=strength, max_iter=2000)
+    ).fit(pixels["train"], data.part("train").labels)
+    stored = record.predictions["test"]["probabilities"]
+    assert model.predict_proba(pixels["test"])[:, 1] == pytest.approx(stored, abs=1e-4)
+    cnn = measured("heads_28px")[0]
+    assert record.predictions["test"]["ids"] == cnn.predictions["test"]["ids"]
+    assert record.predictions["val"]["labels"] == cnn.predictions["val"]["labels"]
