@@ -82,21 +82,6 @@ def _expectation(answer) -> Verdict:
     )
 
 
-def _share(answer, *, circuit: int, head: int, total: int) -> Verdict:
-    wrong = [
-        (circuit, "that is how many they are: divide by all trainable numbers of the network"),
-        (circuit / head, "that is their share of the head: divide by the whole network"),
-        (head / total, "that is the share of the whole head; its linear layers are no circuit"),
-        (4 / total, "it has one angle for each qubit in each layer, not for each qubit"),
-        (1 - circuit / total, "that is the share of everything else"),
-        (total / circuit, "turn the fraction round: a part divided by the whole"),
-        (circuit / (total - head), "divide by the whole network, its head included"),
-    ]
-    right = f"{circuit} of {total} trainable numbers are angles of the circuit"
-    # Its first digits only: 8 / 23686 and 8 / 23678 are the same share.
-    return number(answer, circuit / total, right, wrong, share=True)
-
-
 def _missing_line(answer) -> Verdict:
     if not isinstance(answer, str):
         return Verdict(False, "expected a text in quotes: the line as you would type it")
@@ -256,15 +241,6 @@ EXERCISES = {
             "The probability of +1 is the squared absolute value of the first amplitude, that of "
             "-1 of the second. The mean of many answers weighs +1 and -1 with these probabilities.",
             "With a0 = np.cos(x / 2) and a1 = -1j * np.sin(x / 2): return abs(a0) ** 2 minus what?",
-        ),
-    ),
-    "00.share": Exercise(
-        _share,
-        "read",
-        hints=(
-            "A share is a part divided by the whole.",
-            "The part is the number of angles in the circuit; the table above has the whole.",
-            "The circuit has 2 layers with 4 angles each. Divide by the row of `dressed`.",
         ),
     ),
     "00.missing_line": Exercise(

@@ -166,9 +166,9 @@ def report(folder: Path) -> str:
     lines = [
         f"Test scores of the first seed with 95 % intervals over test images. Data: {data}",
         interval_table(groups).to_string(),
-        "Mean and standard deviation over seeds",
-        summary(groups).to_string(),
     ]
+    if any(len(runs) > 1 for runs in groups.values()):
+        lines += ["Mean and standard deviation over seeds", summary(groups).to_string()]
     if any(record.data["phantom"] for record in records):
         lines.append(
             "PHANTOM: these are synthetic images, because BreastMNIST could not be had.\n"

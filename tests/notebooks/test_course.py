@@ -236,6 +236,15 @@ def test_the_report_of_a_run_has_both_tables(tmp_path):
     assert "PHANTOM: these are synthetic images" in tables.report(tmp_path)
 
 
+def test_the_report_of_single_runs_has_no_table_over_seeds(tmp_path):
+    for head in ("linear", "dressed"):
+        save_record(record(head, 0), tmp_path)
+    report = tables.report(tmp_path)
+    assert "intervals over test images" in report
+    assert "over seeds" not in report
+    assert "±" not in report
+
+
 def test_the_environment_is_put_back(monkeypatch):
     monkeypatch.setenv("HQNN_A", "before")
     monkeypatch.delenv("HQNN_B", raising=False)

@@ -53,7 +53,7 @@ def test_make_run_prints_table_and_page(tmp_path):
         # nothing listens at port 9
         "medmnist.INFO['breastmnist']['url'] = 'http://127.0.0.1:9/breastmnist.npz'\n"
     )
-    blocked["PYTHONPATH"] = str(site)
+    blocked["PYTHONPATH"] = os.pathsep.join([str(site), str(HERE.root)])  # this checkout's package
     command = [
         sys.executable,
         str(HERE.notebooks / "course.py"),

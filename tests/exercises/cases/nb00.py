@@ -14,7 +14,6 @@ from sklearn.metrics import (
 )
 
 LABELS = dict(labels=np.array([1] * 42 + [0] * 114))
-SIZES = dict(circuit=8, head=278, total=23686)
 
 # ------------------------------------------------------------------ expectation of RX(x) on |0>
 
@@ -138,9 +137,6 @@ RIGHT = {
         (answer, {})
         for answer in (math.cos, np.cos, by_matrix, by_exponential, by_probabilities, by_pennylane)
     ],
-    "00.share": [
-        (answer, SIZES) for answer in (8 / 23686, 0.00034, 3.4e-4, 0.000338, 0.0338, 0.034)
-    ],
     "00.missing_line": [
         ("optimizer.zero_grad()", {}),
         ("        optimizer.zero_grad()   # forget the last batch", {}),
@@ -198,14 +194,6 @@ WRONG = [
     ("00.expectation", stops, {}, "it stops: TypeError"),
     ("00.expectation", lambda x: None, {}, "it returns nothing"),
     ("00.expectation", math.cos(0.3), {}, "expected a function"),
-    ("00.share", 8, SIZES, "how many they are"),
-    ("00.share", 8 / 278, SIZES, "share of the head"),
-    ("00.share", 278 / 23686, SIZES, "share of the whole head"),
-    ("00.share", 4 / 23686, SIZES, "in each layer"),
-    ("00.share", 1 - 8 / 23686, SIZES, "everything else"),
-    ("00.share", 2960.75, SIZES, "turn the fraction round"),
-    ("00.share", 0.0003, SIZES, "rounded too far"),
-    ("00.share", "few", SIZES, "expected one number"),
     ("00.missing_line", "loss.backward()", {}, "line 5 does that"),
     ("00.missing_line", "optimizer.step()", {}, "line 6 does that"),
     ("00.missing_line", "model.train()", {}, "line 1 does that"),
