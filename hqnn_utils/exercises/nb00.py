@@ -48,6 +48,10 @@ EXPECTATION_FAULTS = [
         "these are amplitudes: square each before you subtract",
     ),
     (
+        lambda x: abs(math.cos(x / 2)) - abs(math.sin(x / 2)),
+        "a probability is the square of the absolute value of an amplitude",
+    ),
+    (
         lambda x: math.cos(x / 2) + 1j * math.sin(x / 2),
         "these are amplitudes: take the squared absolute value of each before you subtract",
     ),

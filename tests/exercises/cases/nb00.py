@@ -190,7 +190,7 @@ WRONG = [
         {},
         "the two probabilities; the mean",
     ),
-    ("00.expectation", absolute_amplitudes, {}, "with x = 0.4 it gives"),
+    ("00.expectation", absolute_amplitudes, {}, "is the square of the absolute value"),
     ("00.expectation", stops, {}, "it stops: TypeError"),
     ("00.expectation", lambda x: None, {}, "it returns nothing"),
     ("00.expectation", math.cos(0.3), {}, "expected a function"),
