@@ -1,7 +1,7 @@
 """What a frozen network gives: computed once, kept on disk. What is left then trains in seconds.
 
 That is the features, where the whole backbone is frozen and a head is trained; or what goes into
-the last block, where that block is trained too.
+the last block or blocks, where these are trained too.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 import sys
 import tempfile
 import warnings
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ import torch
 from torch import nn
 
 from hqnn_utils.data import FeatureTable, ImageData
-from hqnn_utils.models.backbones import Backbone
+from hqnn_utils.models.backbones import ENDS, Backbone
 from hqnn_utils.runtime import cache_dir, choose, default_device
 
 
@@ -36,8 +37,8 @@ def mirror(x: torch.Tensor) -> torch.Tensor:
 TRANSFORMS = {"none": keep, "mirror": mirror}
 
 
-# Where the network is read: behind everything, or before the last block.
-PLACES = ("end", "last_block")
+# Where the network is read: behind everything, or before what "last_block" or "last_blocks" trains.
+PLACES = ("end", *ENDS)
 
 
 def feature_key(
@@ -47,8 +48,8 @@ def feature_key(
 
     That is the network and its weights, the images and their digest, size, transform and place.
     """
-    if at == "last_block":
-        at = f"stage {backbone.place_of_last_block()}"  # should it begin elsewhere one day
+    if at in ENDS:
+        at = f"stage {backbone.place_of(at)}"  # should it begin elsewhere one day
     found = hashlib.sha256(
         f"{backbone!r}|{data.digest}|{data.images.shape}|{size}|{transform}|{at}".encode()
     )
@@ -85,7 +86,7 @@ def extract_features(
     size : pixels to which the images are resized first; ``None`` keeps them. ImageNet's networks
         need 128 or more, so small images are enlarged.
     transform : ``"none"``, or ``"mirror"`` for the features of the mirrored images.
-    at : ``"end"``, or ``"last_block"`` for what goes into the last block.
+    at : ``"end"``, or ``"last_block"`` or ``"last_blocks"`` for what goes into these.
     cache : folder, by default ``cache_dir()``. A damaged entry is computed anew; a folder that
         cannot be written is a warning.
     batch_size : images that go through the backbone at once.
@@ -93,12 +94,12 @@ def extract_features(
 
     Returns
     -------
-    (N, n_features); before the last block (N, C, h, w).
+    (N, n_features); before a last block (N, C, h, w).
 
     Raises
     ------
-    ValueError : an unknown transform or place, a table instead of images, or a network of which the
-        last block cannot be split off.
+    ValueError : an unknown transform or place, a table instead of images, or a network that cannot
+        be cut.
     """
     choose("transform", transform, TRANSFORMS)
     choose("place", at, PLACES)
@@ -121,10 +122,10 @@ def extract_pairs(backbone: Backbone, data: ImageData, **options) -> torch.Tenso
     """Features of each image and of its mirror image, (N, 2, ...), for training with flips.
 
     What a ``Tail`` of the backbone takes: behind a frozen backbone the features (N, 2, n_features),
-    before a last block that learns its activations (N, 2, C, h, w). ``options`` are ``size``,
+    before last blocks that learn the activations (N, 2, C, h, w). ``options`` are ``size``,
     ``cache``, ``batch_size`` and ``progress`` of ``extract_features``.
     """
-    at = "end" if backbone.fine_tune == "frozen" else "last_block"
+    at = "end" if backbone.fine_tune == "frozen" else backbone.fine_tune
     views = [
         torch.from_numpy(extract_features(backbone, data, transform=name, at=at, **options))
         for name in ("none", "mirror")
@@ -151,7 +152,7 @@ def _compute(
     from tqdm import tqdm
 
     x, device, was_training = data.tensors()[0], default_device(), backbone.training
-    network = backbone if at == "end" else backbone.before_last_block
+    network = backbone if at == "end" else partial(backbone.before, at)
     batches = tqdm(
         x.split(batch_size),
         desc=progress or "",

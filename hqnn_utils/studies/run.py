@@ -173,7 +173,7 @@ def _can_be_stored(setting: Setting, model: Classifier, first: torch.Tensor, n: 
     if setting.fine_tune == "full" or model.backbone.stages() is None:
         return False
     with torch.no_grad():
-        one = model.eval().backbone.before_last_block(resized(first, setting.resize))
+        one = model.eval().backbone.before(setting.fine_tune, resized(first, setting.resize))
     model.train()
     return 2 * n * one.nbytes <= STORED_AT_MOST
 

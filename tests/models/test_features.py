@@ -151,7 +151,9 @@ def test_what_goes_into_the_last_block(tmp_path, counting):
     counting.last_block = lambda: [counting.blocks[1]]
     assert feature_key(counting, data, 28, "none", "last_block") != key
     assert feature_key(counting, data, 28, "none") == feature_key(counting, data, 28, "none", "end")
-    with pytest.raises(ValueError, match=r"^unknown place 'middle'; known: end, last_block$"):
+    with pytest.raises(
+        ValueError, match=r"^unknown place 'middle'; known: end, last_blocks, last_block$"
+    ):
         extract_features(counting, data, at="middle", cache=tmp_path)
 
 
@@ -162,11 +164,12 @@ def test_pairs_of_an_image_and_its_mirror_image(tmp_path, counting):
     assert frozen.shape == (6, 2, 64)
     close(frozen[:, 0].numpy(), plain(counting, data.tensors()[0]))
     close(frozen[:, 1].numpy(), plain(counting, mirrored.tensors()[0]))
-    pairs = extract_pairs(counting.set_fine_tune("last_block"), data, size=14, cache=tmp_path)
-    assert pairs.shape == (6, 2, 32, 3, 3)
-    for place, part in enumerate((data, mirrored)):
-        wanted = extract_features(counting, part, size=14, at="last_block", cache=tmp_path / "own")
-        close(pairs[:, place].numpy(), wanted)
+    for how, shape in (("last_block", (32, 3, 3)), ("last_blocks", (16, 7, 7))):
+        pairs = extract_pairs(counting.set_fine_tune(how), data, size=14, cache=tmp_path)
+        assert pairs.shape == (6, 2, *shape)
+        for place, part in enumerate((data, mirrored)):
+            wanted = extract_features(counting, part, size=14, at=how, cache=tmp_path / "own")
+            close(pairs[:, place].numpy(), wanted)
 
 
 def test_resized():

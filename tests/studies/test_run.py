@@ -77,6 +77,7 @@ def test_the_record_of_a_run(plainly):
         dict(balance="loss"),
         dict(augment=None),
         dict(fine_tune="last_block"),
+        dict(fine_tune="last_blocks"),
         dict(protocol=dict(kind="random", seed=1)),
         dict(test_flips=True),
         dict(resize=24),
@@ -199,11 +200,11 @@ def test_frozen_features_are_mirrored_as_images(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("augment", [None, "flip"])
-@pytest.mark.parametrize("resize", [None, 24])
-def test_stored_activations_change_nothing(tmp_path, monkeypatch, augment, resize):
-    """The last block learns on what is stored as it learns behind the whole network."""
+@pytest.mark.parametrize(("resize", "how"), [(None, "last_block"), (24, "last_blocks")])
+def test_stored_activations_change_nothing(tmp_path, monkeypatch, augment, resize, how):
+    """The last blocks learn on what is stored as they learn behind the whole network."""
     monkeypatch.setenv("HQNN_CACHE", str(tmp_path))
-    row = dict(QUICK, fine_tune="last_block", head="mlp", epochs=3, test_flips=True)
+    row = dict(QUICK, fine_tune=how, head="mlp", epochs=3, test_flips=True)
     row |= dict(augment=augment, resize=resize)
     fast = run_setting(row)
     assert len(list(tmp_path.iterdir())) == 2, "the images and their mirror images"

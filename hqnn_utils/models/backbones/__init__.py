@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from hqnn_utils.models.backbones.base import FINE_TUNE, Backbone, PassThrough, Tail
+from hqnn_utils.models.backbones.base import ENDS, FINE_TUNE, Backbone, PassThrough, Tail
 from hqnn_utils.models.backbones.efficientnet_lite import IMAGENET_FILES, EfficientNetLite
 from hqnn_utils.models.backbones.small_cnn import SmallCNN
 from hqnn_utils.models.backbones.torchvision_nets import TorchvisionBackbone
@@ -29,6 +29,7 @@ from hqnn_utils.runtime import choose
 
 __all__ = [
     "BACKBONES",
+    "ENDS",
     "FINE_TUNE",
     "Backbone",
     "EfficientNetLite",
@@ -117,7 +118,8 @@ def build_backbone(
     weights : ``None`` for random weights; ``"imagenet"`` for published ones, checksum verified: of
         EfficientNet-Lite from an installed package, of the others from torchvision's server,
         downloaded once; or the path of a state dict in the network's own format.
-    fine_tune : what training may change: ``"full"``, ``"last_block"`` or ``"frozen"``.
+    fine_tune : what training may change: ``"full"``, ``"last_blocks"`` (three quarters of the
+        parameters, from the end), ``"last_block"`` (a fifth or more) or ``"frozen"``.
 
     Raises
     ------

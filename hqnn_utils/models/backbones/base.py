@@ -7,7 +7,9 @@ from torch import nn
 
 from hqnn_utils.runtime import choose
 
-FINE_TUNE = ("full", "last_block", "frozen")
+FINE_TUNE = ("full", "last_blocks", "last_block", "frozen")
+# Where a chain can be cut: before the part that learns, while the rest stands still.
+ENDS = ("last_blocks", "last_block")
 
 
 class Backbone(nn.Module):
@@ -27,10 +29,23 @@ class Backbone(nn.Module):
         """
         raise NotImplementedError
 
+    def last_blocks(self) -> list[nn.Module]:
+        """The modules that "last_blocks" fine-tuning trains: more of the end of the network.
+
+        By default no more than the last block.
+        """
+        return self.last_block()
+
+    def end(self, part: str) -> list[nn.Module]:
+        """The last blocks, or the last block."""
+        choose("end of a network", part, ENDS)
+        return self.last_block() if part == "last_block" else self.last_blocks()
+
     def stages(self) -> list[nn.Module] | None:
         """The network as a chain of modules; ``None`` where it is none, or was not written as one.
 
-        With a chain, what goes into the last block can be computed once and kept: see ``Tail``.
+        With a chain, what goes into the part that learns can be computed once and kept: see
+        ``Tail``.
         """
         return None
 
@@ -38,38 +53,38 @@ class Backbone(nn.Module):
         """What happens to the images before the first stage: the scale that the weights know."""
         return x
 
-    def place_of_last_block(self) -> int:
-        """How many stages stand before the last block. ValueError for a network without stages."""
+    def place_of(self, part: str) -> int:
+        """How many stages stand before the last block, or before the last blocks.
+
+        ValueError for a network without stages.
+        """
         stages = self.stages()
         if stages is None:
             raise ValueError(
                 f"{type(self).__name__} is not written as a chain of stages: "
                 "train it without stored activations"
             )
-        last = {id(module) for module in self.last_block()}
-        return next(place for place, stage in enumerate(stages) if id(stage) in last)
+        end = {id(module) for module in self.end(part)}
+        return next(place for place, stage in enumerate(stages) if id(stage) in end)
 
-    def before_last_block(self, x: torch.Tensor) -> torch.Tensor:
-        """Images (N, channels, H, W) -> the activations (N, C, h, w) that the last block takes."""
+    def before(self, part: str, x: torch.Tensor) -> torch.Tensor:
+        """Images (N, channels, H, W) -> the activations (N, C, h, w) that this part takes."""
         x = self.enter(x)
-        for stage in self.stages()[: self.place_of_last_block()]:
+        for stage in self.stages()[: self.place_of(part)]:
             x = stage(x)
         return x
-
-    def stages_from_last_block(self) -> list[nn.Module]:
-        """The last block and what follows it."""
-        return self.stages()[self.place_of_last_block() :]
 
     def set_fine_tune(self, how: str) -> Backbone:
         """Choose what training may change.
 
-        ``"full"``: everything. ``"last_block"``: the end of the network. ``"frozen"``: nothing, so
-        that only the head learns. Returns the backbone itself.
+        ``"full"``: everything. ``"last_blocks"``: the second half of the network and most of its
+        parameters. ``"last_block"``: its end. ``"frozen"``: nothing, so that only the head learns.
+        Returns the backbone itself.
         """
         self.fine_tune = choose("fine_tune", how, FINE_TUNE)
         self.requires_grad_(how == "full")
-        if how == "last_block":
-            for module in self.last_block():
+        if how in ENDS:
+            for module in self.end(how):
                 module.requires_grad_(True)
         return self.train(self.training)
 
@@ -77,8 +92,8 @@ class Backbone(nn.Module):
         """Training mode for the parts that learn; what is frozen stays in evaluation mode."""
         super().train(mode and self.fine_tune == "full")
         self.training = mode
-        if self.fine_tune == "last_block":
-            for module in self.last_block():
+        if self.fine_tune in ENDS:
+            for module in self.end(self.fine_tune):
                 module.train(mode)
         return self
 
@@ -86,29 +101,30 @@ class Backbone(nn.Module):
 class Tail(Backbone):
     """What of a backbone is left to train, fed with stored activations.
 
-    Everything before the last block stands still while ``"last_block"`` is fine-tuned, so it gives
-    the same activations in every epoch. They are computed once (``extract_pairs``), and an epoch
-    costs the last block alone. Of a frozen backbone nothing is left: features go straight on. The
-    modules are the backbone's own, which afterwards holds what was learnt.
+    What stands before the part that learns gives the same activations in every epoch. They are
+    computed once (``extract_pairs``), and an epoch costs the rest alone. Of a frozen backbone
+    nothing is left: features go straight on. The modules are the backbone's own, which afterwards
+    holds what was learnt.
 
     (N, 2, C, h, w), or (N, 2, n_features) -> (N, ``n_features``). The two are an image and its
     mirror image, of which the first is used; ``augment="flip"`` exchanges them in half of a batch.
 
     Raises
     ------
-    ValueError : a backbone of which everything learns, or that cannot be split.
+    ValueError : a backbone of which everything learns, or that cannot be cut.
     """
 
     def __init__(self, backbone: Backbone):
         super().__init__()
-        if backbone.fine_tune == "full":
+        how = backbone.fine_tune
+        if how == "full":
             raise ValueError(
                 "everything in this backbone learns, so nothing can be stored: "
-                "build it with fine_tune='last_block' or 'frozen'"
+                "build it with fine_tune='last_blocks', 'last_block' or 'frozen'"
             )
-        frozen = backbone.fine_tune == "frozen"
         self.n_features = backbone.n_features
-        self.chain = nn.Sequential(*([] if frozen else backbone.stages_from_last_block()))
+        first = None if how == "frozen" else backbone.place_of(how)
+        self.chain = nn.Sequential(*([] if first is None else backbone.stages()[first:]))
 
     def last_block(self) -> list[nn.Module]:
         """All of it."""

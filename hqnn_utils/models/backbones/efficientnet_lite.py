@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from hqnn_utils.models.backbones.base import Backbone
-from hqnn_utils.models.backbones.torchvision_nets import last_stages
+from hqnn_utils.models.backbones.torchvision_nets import LAST_BLOCKS_SHARE, last_stages
 from hqnn_utils.models.backbones.weights import PackagedFile, load_state
 
 # The networks saw (pixel - 127) / 128, red first. Our images x are pixel / 127.5 - 1.
@@ -120,6 +120,10 @@ class EfficientNetLite(Backbone):
     def last_block(self) -> list[nn.Module]:
         """The last group of blocks and the convolution behind it: 30 % of lite0's parameters."""
         return last_stages(self.stages()[:-1])
+
+    def last_blocks(self) -> list[nn.Module]:
+        """The last two groups of blocks and the convolution behind: 79 % of lite0's parameters."""
+        return last_stages(self.stages()[:-1], LAST_BLOCKS_SHARE)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(N, in_channels, H, W) -> (N, 1280)."""

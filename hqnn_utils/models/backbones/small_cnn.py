@@ -58,6 +58,10 @@ class SmallCNN(Backbone):
         """The last of the three blocks."""
         return [self.blocks[-1]]
 
+    def last_blocks(self) -> list[nn.Module]:
+        """The last two of the three."""
+        return list(self.blocks[-2:])
+
     def stages(self) -> list[nn.Module]:
         """The three blocks and the mean over the image."""
         return [*self.blocks, MeanOverImage()]

@@ -16,6 +16,8 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 N_IMAGENET_CLASSES = 1000
 # "last_block" trains stages from the end until they hold this share of the parameters.
 LAST_BLOCK_SHARE = 0.2
+# The same for "last_blocks".
+LAST_BLOCKS_SHARE = 0.75
 # A module with more than this share is no stage but the wrapper around the stages.
 WRAPPER_SHARE = 0.9
 # Networks of torchvision whose ``forward`` applies their parts in order, flattened at the end.
@@ -65,9 +67,16 @@ class TorchvisionBackbone(Backbone):
 
     def last_block(self) -> list[nn.Module]:
         """The last stages, behind what is left of the classifier where that can learn."""
+        return self._last(LAST_BLOCK_SHARE)
+
+    def last_blocks(self) -> list[nn.Module]:
+        """The same, with three quarters of the parameters or more."""
+        return self._last(LAST_BLOCKS_SHARE)
+
+    def _last(self, share: float) -> list[nn.Module]:
         children = dict(self.body.named_children())
         rest = children.pop(self.classifier_part)
-        stages = last_stages(children.values())
+        stages = last_stages(children.values(), share)
         return [rest, *stages] if n_numbers(rest) else stages
 
     def stages(self) -> list[nn.Module] | None:
@@ -194,13 +203,13 @@ def n_numbers(module: nn.Module) -> int:
     return sum(p.numel() for p in module.parameters())
 
 
-def last_stages(modules: Iterable[nn.Module]) -> list[nn.Module]:
-    """The stages at the end that together hold at least a fifth of the parameters, in order."""
+def last_stages(modules: Iterable[nn.Module], share: float = LAST_BLOCK_SHARE) -> list[nn.Module]:
+    """The stages at the end that together hold at least this share of the parameters, in order."""
     modules = list(modules)
     total = sum(n_numbers(module) for module in modules)
     taken, held = [], 0
     for stage in reversed(open_wrappers(modules, total)):
-        if held >= LAST_BLOCK_SHARE * total:
+        if held >= share * total:
             break
         if n_numbers(stage) > 0:
             taken.insert(0, stage)

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from hqnn_utils.models import count_parameters
 from hqnn_utils.models.backbones import Backbone, PassThrough, SmallCNN, Tail, build_backbone
 
 
@@ -76,7 +77,8 @@ def test_everything_learns_by_default():
 
 def test_unknown_choice():
     with pytest.raises(
-        ValueError, match=r"^unknown fine_tune 'half'; known: full, last_block, frozen$"
+        ValueError,
+        match=r"^unknown fine_tune 'half'; known: full, last_blocks, last_block, frozen$",
     ):
         Toy().set_fine_tune("half")
 
@@ -84,20 +86,26 @@ def test_unknown_choice():
 def test_a_backbone_names_its_last_block():
     with pytest.raises(NotImplementedError):
         Backbone().last_block()
+    toy = Toy()
+    assert toy.last_blocks() == toy.end("last_blocks") == toy.end("last_block") == [toy.second]
+    message = r"^unknown end of a network 'full'; known: last_blocks, last_block$"
+    with pytest.raises(ValueError, match=message):
+        toy.end("full")
 
 
 # ---------------------------------------------------------------- what is left to train
 
-CHAINS = {  # name -> what its last block takes, (C, h, w), for images of 64 pixels
-    "small_cnn": (32, 16, 16),
-    "efficientnet_lite0": (192, 2, 2),
-    "efficientnet_lite2": (208, 2, 2),
-    "resnet18": (256, 4, 4),
-    "resnet50": (1024, 4, 4),
-    "efficientnet_v2_s": (160, 4, 4),
-    "efficientnet_b5": (304, 2, 2),
-    "mobilenet_v3_small": (96, 2, 2),
-    "regnet_y_400mf": (208, 4, 4),
+# name -> what its last blocks and its last block take, (C, h, w), for images of 64 pixels
+CHAINS = {
+    "small_cnn": ((16, 32, 32), (32, 16, 16)),
+    "efficientnet_lite0": ((112, 4, 4), (192, 2, 2)),
+    "efficientnet_lite2": ((120, 4, 4), (208, 2, 2)),
+    "resnet18": ((256, 4, 4), (256, 4, 4)),
+    "resnet50": ((512, 8, 8), (1024, 4, 4)),
+    "efficientnet_v2_s": ((128, 4, 4), (160, 4, 4)),
+    "efficientnet_b5": ((176, 4, 4), (304, 2, 2)),
+    "mobilenet_v3_small": ((48, 4, 4), (96, 2, 2)),
+    "regnet_y_400mf": ((208, 4, 4), (208, 4, 4)),
 }
 NO_CHAINS = ("convnext_tiny", "densenet121", "vit_b_16", "none")
 
@@ -105,16 +113,18 @@ NO_CHAINS = ("convnext_tiny", "densenet121", "vit_b_16", "none")
 def pairs_of(backbone, x):
     """Stored activations (N, 2, C, h, w) of images and their mirror images."""
     with torch.no_grad():
-        return torch.stack([backbone.before_last_block(v) for v in (x, x.flip(-1))], dim=1)
+        views = [backbone.before(backbone.fine_tune, v) for v in (x, x.flip(-1))]
+        return torch.stack(views, dim=1)
 
 
+@pytest.mark.parametrize("how", ["last_blocks", "last_block"])
 @pytest.mark.parametrize("name", CHAINS)
-def test_the_tail_goes_on_where_the_stored_activations_end(name):
+def test_the_tail_goes_on_where_the_stored_activations_end(name, how):
     torch.manual_seed(0)
-    backbone = build_backbone(name, fine_tune="last_block").eval()
+    backbone = build_backbone(name, fine_tune=how).eval()
     x = torch.randn(2, 1, 64, 64)
     stored, tail = pairs_of(backbone, x), Tail(backbone).eval()
-    assert stored.shape == (2, 2, *CHAINS[name])
+    assert stored.shape == (2, 2, *CHAINS[name][how == "last_block"])
     assert tail.n_features == backbone.n_features
     with torch.no_grad():
         for pairs, images in ((stored, x), (stored.flip(1), x.flip(-1))):
@@ -123,6 +133,8 @@ def test_the_tail_goes_on_where_the_stored_activations_end(name):
             torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-4 * float(wanted.std()))
     learns = {id(p) for p in backbone.parameters() if p.requires_grad}
     assert {id(p) for p in tail.parameters() if p.requires_grad} == learns
+    share = count_parameters(backbone) / sum(p.numel() for p in backbone.parameters())
+    assert share >= (0.2 if how == "last_block" else 0.75)
 
 
 @pytest.mark.parametrize("name", NO_CHAINS)
@@ -175,7 +187,7 @@ def test_the_tail_of_a_frozen_backbone_is_nothing():
 def test_a_whole_network_that_learns_has_no_tail():
     message = (
         "everything in this backbone learns, so nothing can be stored: "
-        "build it with fine_tune='last_block' or 'frozen'"
+        "build it with fine_tune='last_blocks', 'last_block' or 'frozen'"
     )
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         Tail(SmallCNN())

@@ -25,10 +25,10 @@ from hqnn_utils.models.backbones.efficientnet_lite import (
 from hqnn_utils.models.backbones.weights import PackagedFile, packaged_state
 
 NATIVE = {"efficientnet_lite0": 224, "efficientnet_lite1": 240, "efficientnet_lite2": 260}
-PARAMETERS = {  # all, and those of the last block
-    "efficientnet_lite0": (3_371_008, 1_017_600),
-    "efficientnet_lite1": (4_135_680, 1_017_600),
-    "efficientnet_lite2": (4_811_072, 1_168_928),
+PARAMETERS = {  # all, those of the last blocks, and those of the last block
+    "efficientnet_lite0": (3_371_008, 2_670_240, 1_017_600),
+    "efficientnet_lite1": (4_135_680, 3_146_400, 1_017_600),
+    "efficientnet_lite2": (4_811_072, 3_649_488, 1_168_928),
 }
 CLASSES = ResNet18_Weights.IMAGENET1K_V1.meta["categories"]
 
@@ -133,11 +133,13 @@ def test_a_cat_of_28_pixels_is_none():
 
 @pytest.mark.parametrize("name", NATIVE)
 def test_fine_tuning(name):
-    everything, last = PARAMETERS[name]
+    everything, most, last = PARAMETERS[name]
     backbone = build_backbone(name, 3, "imagenet")
     assert count_parameters(backbone) == everything
     names = {module: where for where, module in backbone.body.named_modules()}
     assert [names[m] for m in backbone.last_block()] == ["blocks.6", "conv_head", "bn2"]
+    assert [names[m] for m in backbone.last_blocks()][:2] == ["blocks.5", "blocks.6"]
+    assert count_parameters(backbone.set_fine_tune("last_blocks")) == most
     assert count_parameters(backbone.set_fine_tune("last_block")) == last
     backbone.train()
     assert backbone.body.bn2.training

@@ -95,7 +95,7 @@ def test_unknown_settings():
     known = ", ".join(BACKBONES)
     with pytest.raises(ValueError, match=exactly(f"unknown backbone 'vgg'; known: {known}")):
         build_backbone("vgg")
-    message = "unknown fine_tune 'half'; known: full, last_block, frozen"
+    message = "unknown fine_tune 'half'; known: full, last_blocks, last_block, frozen"
     with pytest.raises(ValueError, match=exactly(message)):
         build_backbone(fine_tune="half")
     for channels in (0, 2, 4):
