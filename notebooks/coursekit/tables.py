@@ -93,13 +93,12 @@ def _table_name(record) -> str:
 def verdict_table() -> str:
     """What the judge says of the nine claims of ``results/plan_v2.md``, from measured records.
 
-    A sentence, a table of claims by designs, and what the judge says where a circuit made the
+    Designs whose runs are not complete are left out. A sentence, a table of claims by designs, and what the judge says where a circuit made the
     labels.
     """
-    from hqnn_utils.records import measured_dir
     from hqnn_utils.studies.designs import judge_design
 
-    names = [n for n in VERDICT_COLUMNS if (measured_dir() / f"{n}.json").exists()]
+    names = [name for name in VERDICT_COLUMNS if _is_complete(name)]
     judged = {name: judge_design(name) for name in names}
     judged = {name: table[table["verdict"] != ""] for name, table in judged.items()}
     lines = [
@@ -119,6 +118,16 @@ def verdict_table() -> str:
             f"{VERDICTS_ABOUT} {_planted_sentence()}",
         ]
     )
+
+
+def _is_complete(family: str) -> bool:
+    """Whether every run that a family's plan asks for has its record."""
+    from hqnn_utils.records import measured, measured_dir
+    from hqnn_utils.studies import load_plan
+
+    if not (measured_dir() / f"{family}.json").exists():
+        return False
+    return len(measured(family)) >= len(load_plan(family))
 
 
 def _verdict_cell(table, claim: str) -> str:
