@@ -93,8 +93,8 @@ def _table_name(record) -> str:
 def verdict_table() -> str:
     """What the judge says of the nine claims of ``results/plan_v2.md``, from measured records.
 
-    Designs whose runs are not complete are left out. A sentence, a table of claims by designs, and what the judge says where a circuit made the
-    labels.
+    Designs whose runs are not complete are left out. A sentence, a table of claims by designs,
+    and what the judge says where a circuit made the labels.
     """
     from hqnn_utils.studies.designs import judge_design
 
