@@ -20,7 +20,7 @@ for file in sorted((Path(__file__).parent / "cases").glob("nb*.py")):
     WRONG += cases["WRONG"]
 
 # Notebooks whose exercises are still to get hints and answers by the rule below.
-IN_TRANSITION = ("02", "05", "06", "08", "09", "10", "11", "12")
+IN_TRANSITION = ("05", "06", "08", "09", "10", "11", "12")
 BY_THE_RULE = [name for name in known_exercises() if name[:2] not in IN_TRANSITION]
 
 
