@@ -16,8 +16,6 @@ from coursekit.student import checked, names_used, needed_later, parsed
 from hqnn_utils.exercises import RUNGS, exercise
 
 ENTRIES = HERE.course()["notebooks"]
-# Notebooks 00 to 03 are being rebuilt; what they do not yet have is asked of them when they land.
-ARRANGED = [e for e in ENTRIES if e["name"][:2] > "03" or e.get("rebuilt")]
 
 
 def for_each(entries):
@@ -25,7 +23,6 @@ def for_each(entries):
 
 
 each = for_each(ENTRIES)
-each_arranged = for_each(ARRANGED)
 each_rebuilt = for_each([e for e in ENTRIES if e.get("rebuilt")])
 VERBS = """
 apply ask build calculate check choose compare compute count decide derive describe design
@@ -245,7 +242,7 @@ def test_drawing_functions_stand_right_before_their_use(entry, notebook):
 # ------------------------------------------------------------------------- figures, folding
 
 
-@each_arranged
+@each
 def test_every_figure_has_an_alt_text(entry, notebook):
     """One comment a figure, copied to the stored output; no numbers in it that grow stale."""
     for cell in notebook.cells:
@@ -258,7 +255,7 @@ def test_every_figure_has_an_alt_text(entry, notebook):
             assert not re.search(r"\d[.]\d", text), f"a number that may change: {text}"
 
 
-@each_arranged
+@each
 def test_solutions_and_drawing_functions_are_folded(entry, notebook):
     """For JupyterLab, Colab and a book; ``course.py sync`` writes it."""
     for _, cell in tagged(notebook, "solution"):
@@ -276,7 +273,7 @@ def test_solutions_and_drawing_functions_are_folded(entry, notebook):
 # ------------------------------------------------------------------------------- players
 
 
-@each_arranged
+@each
 def test_sliders_have_a_stored_player(entry, notebook):
     """A page without a kernel shows the same lesson, in five frames or more."""
     for cell in notebook.cells:
@@ -286,7 +283,7 @@ def test_sliders_have_a_stored_player(entry, notebook):
             assert player.count("<figure") >= 5, cell.source
 
 
-@each_arranged
+@each
 def test_nobody_is_told_to_move_what_is_not_there(entry, notebook):
     knobs = r"\b(move|drag|turn)\w* the (\w+ )?(slider|knob|control)s?\b"
     told = re.search(knobs, prose(notebook), re.I)
