@@ -7,7 +7,7 @@ The rooms, top to bottom. An import may only point downwards; ``pyproject.toml``
 ``studies``     a table of settings in, records out; tables and verdicts
 ``training``    the loop, checkpoints, augmentation
 ``models``      backbones, heads, classifier
-``evaluation``  scores and intervals, calibration, comparisons, power, patients
+``evaluation``  scores and intervals, calibration, comparisons, power
 ``quantum``     circuits, the quantum layer, what a circuit can do, shots and noise
 ``data``        images and tables with labels and a split, ways to split, phantoms
 ``records``     one JSON file a run, and families of them

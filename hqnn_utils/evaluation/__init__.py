@@ -5,7 +5,6 @@
 ``comparison``   two models on the same images, several seeds, several questions
 ``claims``       "a adds at least two points": two estimands, rules for a verdict, what they can say
 ``power``        what a test can notice, and how many images that takes
-``patients``     scores where several images come from one patient
 ``resampling``   what all bootstraps have in common
 
 Everywhere ``y`` is 0 or 1 with 1 = malignant, and ``p`` is the predicted probability of 1. An

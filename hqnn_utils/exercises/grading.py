@@ -73,8 +73,10 @@ def number(
         if _fits(reading, truth, whole, tolerance):
             as_share = f" (you gave per cent; as a share it is {reading.value:.4g})"
             return Verdict(True, right + (as_share if reading.per_cent else ""))
+    relative = tolerance / abs(truth) if truth else None  # a wrong value may be much smaller
     for target, word in wrong:
-        if any(_fits(reading, target, whole, tolerance) for reading in readings):
+        close = tolerance if relative is None else relative * abs(target)
+        if any(_fits(reading, target, whole, close) for reading in readings):
             return Verdict(False, word)
     shown = str(answer).strip()
     if len(shown) > 12:

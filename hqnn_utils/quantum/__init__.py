@@ -5,15 +5,13 @@ them.
   ``encodings.py``: how features enter it.
 - ``qnode.py``: the circuit in PennyLane, drawn and counted; ``layer.py``: the circuit as an
   ``nn.Module``.
-- ``analysis.py``: states, gradients and frequencies for random weights; ``shots.py``: finite shots
-  and what a device costs; ``noise.py``: channels behind the gates.
+- ``analysis.py``: states, gradients and frequencies for random weights.
 - ``engine/``: the fast simulation behind ``QuantumLayer(engine="fused")``. Nobody needs to read it
   to use a circuit.
 """
 
 from hqnn_utils.quantum.engine.fused import expectations, state
 from hqnn_utils.quantum.layer import QuantumLayer, check_engine
-from hqnn_utils.quantum.noise import noise_model
 from hqnn_utils.quantum.qnode import apply_circuit, build_qnode, draw_circuit, resources
 from hqnn_utils.quantum.spec import CircuitSpec, init_weights
 
@@ -26,7 +24,6 @@ __all__ = [
     "draw_circuit",
     "expectations",
     "init_weights",
-    "noise_model",
     "resources",
     "state",
 ]

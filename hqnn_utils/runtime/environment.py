@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 import subprocess
 import sys
-import tomllib
 from importlib import metadata
 from pathlib import Path
 
@@ -37,6 +36,8 @@ def _own_metadata() -> list[str]:
     try:
         return metadata.requires("hqnn_utils") or []
     except metadata.PackageNotFoundError:  # a checkout on Python's path that was never installed
+        import tomllib  # an older Python lacks it, and shall be told so in words
+
         project = Path(__file__).resolve().parents[2] / "pyproject.toml"
         return tomllib.loads(project.read_text(encoding="utf-8"))["project"]["dependencies"]
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection
 import numpy as np
 
 from hqnn_utils.evaluation.comparison import mean_interval
-from hqnn_utils.evaluation.metrics import scores, wilson_interval
+from hqnn_utils.evaluation.metrics import scores
 from hqnn_utils.records import Record
 from hqnn_utils.studies.settings import DEFAULTS, with_defaults
 
@@ -137,23 +137,3 @@ def interval_table(groups: Groups, keep: Collection[str] | None = None, shown=("
 def _mean_and_interval(values: list[float]) -> str:
     mean, low, high = mean_interval(values)
     return f"{mean:.3f}" if len(values) == 1 else f"{mean:.3f} ({low:.3f} to {high:.3f})"
-
-
-def ensemble(groups: Groups, keep: Collection[str] | None = None):
-    """pandas table of seed ensembles: the probabilities of all seeds are averaged, then scored.
-
-    Accuracy comes with its Wilson interval.
-    """
-    import pandas as pd
-
-    rows = {}
-    for name, runs in groups.items():
-        y, p = predictions(runs, keep=keep)
-        found = scores(y, p.mean(axis=0))
-        low, high = wilson_interval(round(found["accuracy"] * len(y)), len(y))
-        rows[name] = {
-            "seeds averaged": len(runs),
-            "accuracy": f"{found['accuracy']:.3f} ({low:.3f} to {high:.3f})",
-            **{s: f"{found[s]:.3f}" for s in ("sensitivity", "specificity", "auc")},
-        }
-    return pd.DataFrame(rows).T

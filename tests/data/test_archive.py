@@ -60,6 +60,21 @@ def test_folder_with_nothing_but_the_archive(tmp_path):
     assert ar.images_folder(tmp_path, progress=False).name == "BreaKHis_v1-extracted"
 
 
+def test_beside_the_unpacked_images_the_archive_is_not_needed(tmp_path):
+    (tmp_path / ARCHIVE).write_bytes(b"whatever it holds")
+    (tmp_path / "BreaKHis_v1").mkdir()
+    assert ar.images_folder(tmp_path, progress=False) == tmp_path
+
+
+def test_the_folder_is_named_after_the_archive(tmp_path):
+    for name in ("mine.tar.gz", "mine2.tgz"):
+        folder = ar.extract_archive(good(tmp_path / name), progress=False)
+        assert folder == tmp_path / f"{name.split('.')[0]}-extracted"
+    assert ar.extract_archive(tmp_path / "mine.tar.gz", tmp_path / "there", progress=False) == (
+        tmp_path / "there"
+    )
+
+
 @pytest.mark.parametrize("damage", ["file gone", "file short", "marker torn", "archive changed"])
 def test_partial_extraction_is_noticed_and_redone(tmp_path, damage):
     path = good(tmp_path / ARCHIVE)
@@ -104,26 +119,27 @@ def test_interrupted_extraction_leaves_nothing_behind_and_starts_anew(tmp_path, 
 
 
 BAD = {
-    "leaves the folder": ("BreaKHis_v1/../../escaped.txt", b"out"),
-    "leaves the folder too": ("..\\escaped.txt", b"out"),
-    "absolute": ("/escaped.txt", b"out"),
-    "drive": ("C:/escaped.txt", b"out"),
-    "symlink": (linked("BreaKHis_v1/inside", "../..", tarfile.SYMTYPE), b""),
-    "hard link": (linked("BreaKHis_v1/inside", "/etc/hostname", tarfile.LNKTYPE), b""),
-    "device": (linked("BreaKHis_v1/null", "", tarfile.CHRTYPE), b""),
-    "pipe": (linked("BreaKHis_v1/pipe", "", tarfile.FIFOTYPE), b""),
-    "marker": (ar.MARKER, b"{}"),
+    "leaves the folder": ("BreaKHis_v1/../../escaped.txt", "a name that leaves the folder"),
+    "leaves the folder too": ("..\\escaped.txt", "a name that leaves the folder"),
+    "absolute": ("/escaped.txt", "an absolute name"),
+    "drive": ("C:/escaped.txt", "an absolute name"),
+    "symlink": (linked("BreaKHis_v1/inside", "../..", tarfile.SYMTYPE), "a link"),
+    "hard link": (linked("BreaKHis_v1/inside", "/etc/hostname", tarfile.LNKTYPE), "a link"),
+    "device": (linked("BreaKHis_v1/null", "", tarfile.CHRTYPE), "neither a file nor a folder"),
+    "pipe": (linked("BreaKHis_v1/pipe", "", tarfile.FIFOTYPE), "neither a file nor a folder"),
+    "marker": (ar.MARKER, "a reserved name"),
 }
 
 
-@pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
+@pytest.mark.parametrize(("member", "reason"), BAD.values(), ids=BAD)
 @pytest.mark.parametrize("place", ["first", "last"])
-def test_unsafe_members_refuse_the_whole_archive(tmp_path, bad, place):
+def test_unsafe_members_refuse_the_whole_archive(tmp_path, member, reason, place):
+    bad = (member, b"out" if isinstance(member, str) else b"")
     work = tmp_path / "deep" / "work"
     work.mkdir(parents=True)
     fine = [(str(parse_name(A).folder / A), b"x")]
     path = archive(work / ARCHIVE, [bad, *fine] if place == "first" else [*fine, bad])
-    with pytest.raises(DataError, match="is refused: its member"):
+    with pytest.raises(DataError, match=rf"is refused: its member '.*' is {reason}\. The official"):
         ar.extract_archive(path, progress=False)
     assert [p.name for p in work.iterdir()] == [ARCHIVE], "nothing written"
     assert [p.name for p in tmp_path.iterdir()] == ["deep"], "nor elsewhere"
@@ -131,9 +147,13 @@ def test_unsafe_members_refuse_the_whole_archive(tmp_path, bad, place):
 
 
 def test_oversized_member_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(ar, "LARGEST", 40)
+    path = good(tmp_path / ARCHIVE)
+    longest = 50 * max(len(A), len(M))
+    monkeypatch.setattr(ar, "LARGEST", longest - 1)
     with pytest.raises(DataError, match="larger than"):
-        ar.extract_archive(good(tmp_path / ARCHIVE), progress=False)
+        ar.extract_archive(path, progress=False)
+    monkeypatch.setattr(ar, "LARGEST", longest)
+    assert ar.extract_archive(path, progress=False).is_dir()
 
 
 @pytest.mark.parametrize("keep", [0, 5, 60, -40, -8, -1])

@@ -245,6 +245,24 @@ def test_only_auto_falls_back(tmp_path, monkeypatch):
         bh.load_breakhis(tmp_path / "elsewhere")
 
 
+def test_the_phantoms_seed_is_the_splits_seed(monkeypatch):
+    few = functools.partial(bh.histology_phantom, patients=(5, 5), per_patient=2)
+    monkeypatch.setattr(bh, "histology_phantom", few)
+    first, second = (bh.load_breakhis("phantom", size=8, seed=seed) for seed in (0, 1))
+    assert first.digest != second.digest, "other images"
+    assert first.size == 8, "the smallest"
+    by_image = bh.load_breakhis("phantom", size=8, split="image", fold=2)
+    assert by_image.digest == first.digest
+    assert by_image.describe()["patients_on_two_sides"] > 0
+
+
+@pytest.mark.parametrize("size", [7, 461])
+def test_sizes_that_cannot_be(size):
+    message = rf"^size must lie between 8 and 460 pixels \(the images' height\), got {size}$"
+    with pytest.raises(ValueError, match=message):
+        bh.load_breakhis("phantom", size=size)
+
+
 @pytest.mark.skipif(
     not (data_dir() / "breakhis").exists(), reason="no BreakHis images in HQNN_DATA"
 )

@@ -129,6 +129,9 @@ def test_listing_failures_are_clear(tmp_path):
     (tmp_path / "fold1" / A).write_bytes(b"x")
     with pytest.raises(DataError, match="is there twice"):
         bf.list_images(tmp_path)
-    (tmp_path / "fold1" / A).rename(tmp_path / "fold1" / "IMG_1.png")
+    (tmp_path / "fold1" / A).rename(tmp_path / "fold1" / "other.PNG")
+    with pytest.raises(DataError, match=r"other.PNG: .*not a BreakHis file name"):
+        bf.list_images(tmp_path)
+    (tmp_path / "fold1" / "other.PNG").rename(tmp_path / "fold1" / "IMG_1.png")
     with pytest.raises(DataError, match=r"IMG_1.png: .*not a BreakHis file name"):
         bf.list_images(tmp_path)

@@ -63,6 +63,31 @@ def test_the_cache_lies_in_hqnn_cache(path, tmp_path, monkeypatch):
     assert (tmp_path / "kept" / "breakhis" / _key([path], Resizing(8)) / "images.npy").is_file()
 
 
+def test_a_cache_entry_of_another_kind_is_made_anew(path, tmp_path):
+    how = Resizing(8)
+    images, digest = resized_images([path], how, tmp_path / "kept", progress=False)
+    entry = tmp_path / "kept" / "breakhis" / _key([path], how) / "images.npy"
+    whole = entry.read_bytes()
+    for other in (images.astype(np.int64), np.asarray(images)[:, :4]):
+        np.save(entry, other)
+        again, same = resized_images([path], how, tmp_path / "kept", progress=False)
+        assert again.dtype == np.uint8
+        assert same == digest
+        assert entry.read_bytes() == whole
+
+
+def test_the_digest_is_of_names_and_pixels(path, tmp_path):
+    renamed, changed = tmp_path / "two.png", tmp_path / "other" / "one.png"
+    renamed.write_bytes(path.read_bytes())
+    changed.parent.mkdir()
+    Image.fromarray(np.zeros((20, 31, 3), np.uint8)).save(changed)
+    digests = {
+        resized_images([one], Resizing(8), tmp_path / "kept", progress=False)[1]
+        for one in (path, renamed, changed)
+    }
+    assert len(digests) == 3
+
+
 def test_a_cache_that_cannot_be_written_is_named(path, tmp_path):
     blocked = tmp_path / "a_file"
     blocked.write_text("not a folder")

@@ -19,10 +19,6 @@ for file in sorted((Path(__file__).parent / "cases").glob("nb*.py")):
     RIGHT |= cases["RIGHT"]
     WRONG += cases["WRONG"]
 
-# Notebooks whose exercises are still to get hints and answers by the rule below.
-IN_TRANSITION = ("05", "06", "08", "09", "10", "11", "12")
-BY_THE_RULE = [name for name in known_exercises() if name[:2] not in IN_TRANSITION]
-
 
 def test_every_check_is_tried():
     assert set(RIGHT) == set(known_exercises())
@@ -48,7 +44,7 @@ def test_wrong_answers_get_a_word(name, answer, context, word):
     assert repr(verdict).startswith("NOT YET: ")
 
 
-@pytest.mark.parametrize("name", BY_THE_RULE)
+@pytest.mark.parametrize("name", known_exercises())
 def test_every_exercise_has_hints_equivalent_answers_and_usual_faults(name):
     """Three hints; two right answers; four wrong ones that are met with words of their own."""
     found = exercise(name)
@@ -62,16 +58,6 @@ def test_every_exercise_has_hints_equivalent_answers_and_usual_faults(name):
         if other == name and PLAIN_HINT not in check(name, answer, **context).message
     )
     assert len(words) >= 4, words
-
-
-def test_the_list_of_exercises_in_transition_shrinks():
-    """A notebook leaves the list once its exercises keep the rule."""
-    ready = [
-        notebook
-        for notebook in IN_TRANSITION
-        if all(exercise(n).hints for n in known_exercises() if n.startswith(notebook))
-    ]
-    assert not ready, f"take {', '.join(ready)} off IN_TRANSITION"
 
 
 WITH_A_MODEL = [name for name in known_exercises() if exercise(name).model]

@@ -156,6 +156,14 @@ def test_the_first_word_that_fits_is_said():
     assert number(0.9, 0.9, "right", [(0.9, "never")]).ok is True
 
 
+def test_the_tolerance_of_a_wrong_value_is_relative():
+    wrong = [(16.8, "in millions"), (24.0, "the exponent"), (100 * 2**24, "too much")]
+    for value, word in ((16.8, wrong[0][1]), (24, wrong[1][1]), (1.6777e9, wrong[2][1])):
+        assert number(value, 2**24, "right", wrong).message == word
+    assert number(18, 2**24, "right", wrong).message.startswith("18 is not it")
+    assert number(5.1, 0.0, "right", [(5, "five")], tolerance=0.2).message == "five"
+
+
 def test_words_for_undefined_values_do_no_harm():
     undefined = [(math.nan, "nan"), (math.inf, "inf"), (-math.inf, "-inf"), (0.0, "nothing")]
     assert number(0, 0.3, "right", undefined).message == "nothing"

@@ -88,6 +88,11 @@ def test_image_grid_leaves_places_empty_where_a_class_is_small(data):
     assert [len(axis.images) for axis in figure.axes] == [1, 1, 0, 0, 0, 0] + [1] * 6
 
 
+def test_image_grid_shows_no_image_twice(data):
+    six = data.take(np.concatenate([np.flatnonzero(data.labels == label)[:6] for label in (0, 1)]))
+    assert sorted(shown_ids(plots.image_grid(six, per_class=6))) == sorted(six.ids)
+
+
 # ----------------------------------------------------------------------------- training
 
 

@@ -267,3 +267,31 @@ def test_one_image_at_a_time_only_where_it_must_be(
         values = made(x)
     assert asked[1:] == batches
     torch.testing.assert_close(values, x * made.weights.sum())
+
+
+def test_another_backend_is_the_same_line():
+    """A device name or a device object."""
+    x = torch.linspace(-2, 2, 16).reshape(4, 4)
+    exact = QuantumLayer(CircuitSpec())
+    lightning = QuantumLayer(
+        CircuitSpec(), engine="pennylane", device=qp.device("lightning.qubit", wires=4)
+    )
+    lightning.load_state_dict(exact.state_dict())
+    with torch.no_grad():
+        torch.testing.assert_close(lightning(x), exact(x), atol=1e-6, rtol=0)
+
+
+def test_qiskit_aer_shrinks_as_its_readout_error_says():
+    noise = pytest.importorskip(
+        "qiskit_aer.noise", reason='needs pip install "hqnn_utils[hardware]"'
+    )
+    pytest.importorskip("pennylane_qiskit", reason='needs pip install "hqnn_utils[hardware]"')
+    model = noise.NoiseModel()
+    model.add_all_qubit_readout_error(noise.ReadoutError([[0.9, 0.1], [0.1, 0.9]]))
+    x = torch.randn(3, 4, generator=torch.Generator().manual_seed(1))
+    exact = QuantumLayer(CircuitSpec())
+    aer = qp.device("qiskit.aer", wires=4, noise_model=model, seed_simulator=1)
+    layer = QuantumLayer(CircuitSpec(), engine="pennylane", device=aer, shots=20_000)
+    layer.load_state_dict(exact.state_dict())
+    with torch.no_grad():
+        torch.testing.assert_close(layer(x), 0.8 * exact(x), atol=0.04, rtol=0)

@@ -1,4 +1,6 @@
 import random
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -7,6 +9,7 @@ import pytest
 import torch
 from packaging.requirements import Requirement
 
+from hqnn_utils import __main__ as command
 from hqnn_utils import runtime
 from hqnn_utils.runtime import environment
 
@@ -92,6 +95,36 @@ def test_a_checkout_that_was_never_installed_asks_for_the_same(monkeypatch):
 
 def test_this_environment_is_ok():
     assert all(r["status"].startswith("OK") for r in runtime.check_environment())
+
+
+def test_the_command_prints_ok_or_fail_with_the_remedy(monkeypatch, capsys):
+    rows = [
+        dict(package="python", version="3.12.1", status="OK"),
+        dict(
+            package="torch", version="1.0", status="1.0 is not >=2.9: pip install -U 'torch>=2.9'"
+        ),
+        dict(package="medmnist", version="-", status="missing: pip install 'medmnist>=3.0'"),
+        dict(package="GPU", version="none", status="OK (a CPU will do)"),
+    ]
+    monkeypatch.setattr(command, "check_environment", lambda: rows)
+    assert command.main() == 1
+    assert capsys.readouterr().out.splitlines() == [
+        "OK    python    3.12.1",
+        "FAIL  torch     1.0           1.0 is not >=2.9: pip install -U 'torch>=2.9'",
+        "FAIL  medmnist  -             missing: pip install 'medmnist>=3.0'",
+        "OK    GPU       none",
+        "",
+        "2 to mend: torch, medmnist",
+    ]
+    monkeypatch.setattr(command, "check_environment", lambda: rows[::3])
+    assert command.main() == 0
+    assert capsys.readouterr().out == "OK    python  3.12.1\nOK    GPU     none\n"
+
+
+def test_the_command_finds_this_environment_in_order():
+    done = subprocess.run([sys.executable, "-m", "hqnn_utils"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.startswith("OK    python")
 
 
 def test_data_and_results_folders_follow_the_environment(monkeypatch, tmp_path):

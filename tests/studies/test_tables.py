@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 from scipy import stats
-from sklearn.metrics import accuracy_score, f1_score, recall_score, roc_auc_score
-from statsmodels.stats.proportion import proportion_confint
+from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
 
 from hqnn_utils.records import Record
 from hqnn_utils.studies import tables
@@ -161,18 +160,3 @@ def test_intervals_are_student_s():
     assert table.loc["d", "seeds"] == 4
     few = tables.interval_table({"one": runs[:1]}, keep=IDS[:30], shown=("f1",))
     assert few.loc["one", "f1"] == f"{f1_score(Y[:30], p_of(runs[0])[:30] >= 0.5):.3f}"
-
-
-def test_ensembles_average_probabilities():
-    runs = [record("dressed", s) for s in range(4)]
-    p = np.mean([p_of(r) for r in runs], axis=0)
-    row = tables.ensemble({"d": runs}).loc["d"]
-    assert row["seeds averaged"] == 4
-    assert row["auc"] == f"{roc_auc_score(Y, p):.3f}"
-    right = accuracy_score(Y, p >= 0.5)
-    low, high = proportion_confint(round(right * 90), 90, method="wilson")
-    assert row["accuracy"] == f"{right:.3f} ({low:.3f} to {high:.3f})"
-    assert row["sensitivity"] == f"{recall_score(Y, p >= 0.5):.3f}"
-    assert row["specificity"] == f"{recall_score(Y, p >= 0.5, pos_label=0):.3f}"
-    few = tables.ensemble({"d": runs}, keep=IDS[:30]).loc["d"]
-    assert few["auc"] == f"{roc_auc_score(Y[:30], p[:30]):.3f}"

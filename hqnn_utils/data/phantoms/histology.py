@@ -13,6 +13,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from hqnn_utils.data.breakhis_names import SlideName, format_name
+
 # Optical densities of the two dyes in red, green and blue, of length 1 (Ruifrok and Johnston).
 HAEMATOXYLIN, EOSIN = (0.650, 0.704, 0.286), (0.072, 0.990, 0.105)
 CANVAS = 96  # pixels in which the tissue is drawn
@@ -166,4 +168,5 @@ def histology_phantom(
 def _id(label: int, index: int, k: int) -> str:
     """File name of image ``k`` (from 1) of a patient, in BreakHis's grammar."""
     subtype, number = SUBTYPES[label][index % 4], 100 + index + 500 * label
-    return f"SOB_{'BM'[label]}_{subtype}-99-{number}-200-{k:03d}.png"
+    tumour = "BM"[label]
+    return format_name(SlideName("SOB", tumour, subtype, "99", str(number), "", 200, f"{k:03d}"))

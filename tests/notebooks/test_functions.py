@@ -1,0 +1,305 @@
+"""Functions that a notebook builds and then relies on, each beside an outside judge."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pennylane as qp
+import pytest
+import torch
+from scipy.stats import bootstrap
+from sklearn.metrics import accuracy_score, recall_score, roc_auc_score
+from statsmodels.stats.proportion import proportion_confint
+from written_in import written_in
+
+from hqnn_utils.quantum import CircuitSpec, build_qnode, expectations, init_weights
+from hqnn_utils.records import Record
+
+# ---------------------------------------------------------------- notebook 08: ensembles
+
+
+def test_ensembles_average_probabilities():
+    ensemble = written_in("08")["ensemble"]
+    rng = np.random.default_rng(0)
+    y = (np.arange(90) % 3 == 0).astype(int)
+    p = 1 / (1 + np.exp(-(rng.normal(size=(4, 90)) + 2 * y - 1)))
+    parts = [
+        dict(ids=[f"test/{i}" for i in range(90)], labels=y.tolist(), probabilities=row.tolist())
+        for row in p
+    ]
+    runs = [
+        Record(f"d-{s}", dict(head="dressed", seed=s), {}, {}, {"test": part})
+        for s, part in enumerate(parts)
+    ]
+    mean = p.mean(axis=0)
+    row = ensemble({"d": runs}).loc["d"]
+    assert row["seeds averaged"] == 4
+    assert row["auc"] == f"{roc_auc_score(y, mean):.3f}"
+    right = accuracy_score(y, mean >= 0.5)
+    low, high = proportion_confint(round(right * 90), 90, method="wilson")
+    assert row["accuracy"] == f"{right:.3f} ({low:.3f} to {high:.3f})"
+    assert row["sensitivity"] == f"{recall_score(y, mean >= 0.5):.3f}"
+    assert row["specificity"] == f"{recall_score(y, mean >= 0.5, pos_label=0):.3f}"
+
+
+# ---------------------------------------------------------------- notebook 09: patients
+
+Y = np.array([1, 1, 1, 1, 0, 0, 1, 0])
+P = np.array([0.9, 0.8, 0.7, 0.2, 0.1, 0.6, 0.3, 0.4])
+WHO = np.array(["a", "a", "a", "a", "b", "b", "c", "d"])
+
+
+@pytest.fixture(scope="module")
+def histology():
+    return written_in("09", SEED=0)
+
+
+def hospital(seed=0, n=36, patients=7):
+    """Labels, two models with ties, and patients in no order; odd patients are malignant."""
+    rng = np.random.default_rng(seed)
+    who = rng.permutation(np.arange(n) % patients)
+    a, b = rng.choice(np.linspace(0, 1, 11), (2, n))
+    return who % 2, a, b, who
+
+
+def by_writing_out(y, p, who, chosen):
+    """The scores of the chosen patients, repeats allowed, image by image."""
+    index = [np.flatnonzero(who == patient) for patient in chosen]
+    images = np.concatenate(index)
+    rates = np.array([((p[i] >= 0.5) == y[i]).mean() for i in index])
+    means, labels = np.array([p[i].mean() for i in index]), np.array([y[i][0] for i in index])
+    both, nan = len(set(labels)) == 2, float("nan")
+    return {
+        "image_accuracy": ((p[images] >= 0.5) == y[images]).mean(),
+        "recognition_rate": rates.mean(),
+        "balanced_recognition_rate": (rates[labels == 0].mean() + rates[labels == 1].mean()) / 2
+        if both
+        else nan,
+        "patient_accuracy": ((means >= 0.5) == labels).mean(),
+        "image_auc": roc_auc_score(y[images], p[images]) if both else nan,
+        "patient_auc": roc_auc_score(labels, means) if both else nan,
+    }
+
+
+def test_patient_scores_by_hand(histology):
+    patients = histology["patients_of"](Y, P, WHO)
+    assert [label for label, _ in patients] == [1, 0, 1, 0]
+    assert histology["patient_scores"](patients) == pytest.approx(
+        {
+            "image_accuracy": 5 / 8,
+            "recognition_rate": (3 / 4 + 1 / 2 + 0 + 1) / 4,
+            "balanced_recognition_rate": ((1 / 2 + 1) / 2 + (3 / 4 + 0) / 2) / 2,
+            "patient_accuracy": 3 / 4,  # means .65, .35, .3, .4: c is wrong
+            "image_auc": roc_auc_score(Y, P),
+            "patient_auc": 2 / 4,
+        }
+    )
+
+
+def test_a_probability_at_the_threshold_is_malignant(histology):
+    patients = histology["patients_of"](
+        np.array([1, 1, 0]), np.array([0.5, 0.5, 0.4]), np.array(["a", "a", "b"])
+    )
+    found = histology["patient_scores"](patients)
+    assert found["image_accuracy"] == found["patient_accuracy"] == found["recognition_rate"] == 1
+
+
+@pytest.mark.parametrize("patients", [4, 7])
+def test_resampled_patients_against_images_written_out(histology, patients):
+    y, p, _, who = hospital(patients=patients)
+    drawn = np.random.default_rng(4).integers(0, patients, (40, patients))
+    wanted = pd.DataFrame([by_writing_out(y, p, who, chosen) for chosen in drawn])
+    if patients == 4:
+        assert wanted["image_auc"].isna().any(), "a resample with one class"
+    found = histology["resampled"](y, p, who, 40, seed=4)
+    pd.testing.assert_frame_equal(found, wanted)
+    spans = histology["percentile_interval"](found, level=0.9)
+    for name in wanted:
+        assert spans[name].tolist() == pytest.approx(np.nanquantile(wanted[name], [0.05, 0.95]))
+
+
+def test_differences_are_paired(histology):
+    y, a, b, who = hospital(1)
+    of_a, of_b, again = (histology["resampled"](y, p, who, 50) for p in (a, b, a))
+    assert (of_a - again).abs().max().max() == 0, "whoever is drawn"
+    drawn = np.random.default_rng(0).integers(0, 7, (50, 7))
+    gap = [
+        by_writing_out(y, a, who, row)["recognition_rate"]
+        - by_writing_out(y, b, who, row)["recognition_rate"]
+        for row in drawn
+    ]
+    assert (of_a - of_b)["recognition_rate"].tolist() == pytest.approx(gap)
+
+
+def test_one_image_a_patient_is_the_ordinary_bootstrap(histology):
+    right = np.repeat([1.0, 0.0], [30, 10])
+    rows = histology["resampled"](np.ones(40, int), right, np.arange(40), 4000)
+    theirs = bootstrap((right,), np.mean, n_resamples=4000, method="percentile", rng=0)
+    span = histology["percentile_interval"](rows)["image_accuracy"].tolist()
+    assert span == pytest.approx(list(theirs.confidence_interval), abs=0.03)
+
+
+def test_copies_of_an_image_add_no_information(histology):
+    """Resampling patients sees that, counting images does not."""
+    rng = np.random.default_rng(1)
+    y = np.tile([0, 1], 15)
+    p = np.clip(0.5 + 0.25 * (y - 0.5) + rng.normal(0, 0.25, 30), 0.01, 0.99)
+    once = histology["resampled"](y, p, np.arange(30), 200)
+    y, p, who = (np.repeat(values, 10) for values in (y, p, np.arange(30)))
+    clustered = histology["resampled"](y, p, who, 200)
+    pd.testing.assert_frame_equal(clustered, once)
+    images = histology["resampled"](y, p, np.arange(300), 200)
+    narrow, wide = (
+        np.ptp(histology["percentile_interval"](rows)["image_accuracy"])
+        for rows in (images, clustered)
+    )
+    assert wide > 2 * narrow
+
+
+def test_an_interval_covers_the_truth_about_as_often_as_it_says(histology):
+    """Simulated studies with 40 patients whose images agree."""
+    rng, hits = np.random.default_rng(2), []
+    who, label = np.repeat(np.arange(40), 5), np.repeat(np.arange(40) % 2, 5)
+    for study in range(40):
+        skill = rng.beta(3, 1, 40)  # a patient's chance that an image is right; mean 0.75
+        right = rng.random(200) < skill[who]
+        p = np.where(right, label, 1 - label).astype(float)
+        rows = histology["resampled"](label, p, who, 100, seed=study)
+        low, high = histology["percentile_interval"](rows)["recognition_rate"]
+        hits.append(low <= 0.75 <= high)
+    assert 0.85 <= np.mean(hits) <= 1
+
+
+# ---------------------------------------------------------------- notebook 12: shots, noise, cost
+
+SPEC = CircuitSpec()
+SIGNS = 1 - 2 * ((np.arange(16)[:, None] >> np.arange(3, -1, -1)) & 1)
+
+
+@pytest.fixture(scope="module")
+def device():
+    return written_in("12", spec=SPEC, signs=SIGNS)
+
+
+def example(batch=5, seed=0):
+    rng = torch.Generator().manual_seed(seed)
+    x = 3 * torch.randn(batch, SPEC.n_inputs, generator=rng).double()
+    return x, init_weights(SPEC, generator=rng).double()
+
+
+def test_many_shots_come_close_to_the_exact_values(device):
+    """A million shots: five standard errors are below 0.005."""
+    x, w = example()
+    found = device["sampled"](x, w, 1_000_000)
+    assert found.shape == (1, 5, 4)
+    torch.testing.assert_close(found[0], expectations(SPEC, x, w), atol=0.005, rtol=0)
+
+
+def test_shots_have_the_spread_that_they_must_have(device):
+    """Mean and variance over many repeats, and the joint distribution of two qubits."""
+    x, w = example()
+    exact, found = expectations(SPEC, x, w), device["sampled"](x, w, 100, repeats=4000)
+    error = ((1 - exact**2) / 100).sqrt()
+    assert ((found.mean(0) - exact).abs() < 5 * error / math.sqrt(4000) + 1e-12).all()
+    assert torch.allclose(found.var(0), error**2, rtol=0.12, atol=1e-6)
+    one = device["sampled"](x, w, 1, repeats=20_000)
+    pairs = expectations(CircuitSpec(observable="ZZ"), x, w)[:, 0]
+    assert torch.allclose((one[..., 0] * one[..., 1]).mean(0), pairs, atol=0.04)
+
+
+def test_the_same_spread_as_pennylanes_shots(device):
+    x, w = example(batch=2)
+    seeded = qp.device("default.qubit", wires=4, seed=3)
+    qnode = build_qnode(SPEC, device=seeded, shots=200, diff_method="parameter-shift")
+    theirs = torch.stack(
+        [torch.stack([torch.as_tensor(v) for v in qnode(x, w)], dim=-1) for _ in range(150)]
+    ).double()
+    ours = device["sampled"](x, w, 200, repeats=150)
+    spread = ((1 - expectations(SPEC, x, w) ** 2) / 200).sqrt()
+    assert ((theirs.mean(0) - ours.mean(0)).abs() < 5 * spread * math.sqrt(2 / 150) + 1e-9).all()
+    assert torch.allclose(theirs.std(0), ours.std(0), rtol=0.35, atol=0.003)
+
+
+def test_seeds_repeat_and_one_shot_is_a_sign(device):
+    x, w = example()
+    one = device["sampled"](x, w, 1, seed=4)
+    assert set(one.unique().tolist()) <= {-1.0, 1.0}
+    assert torch.equal(one, device["sampled"](x, w, 1, seed=4))
+    assert not torch.equal(one, device["sampled"](x, w, 1, seed=5))
+
+
+def value(device, circuit, x, weights, **rates):
+    model = device["noise_model"](**rates)
+    node = build_qnode(circuit, device="default.mixed", noise=model)
+    x, weights = (torch.as_tensor(v, dtype=torch.float64) for v in (x, weights))
+    return [float(v) for v in node(x, weights)]
+
+
+def test_readout_errors_shrink_by_the_textbook_factor(device):
+    x, w = example(batch=1)
+    exact = expectations(SPEC, x, w)[0]
+    assert value(device, SPEC, x, w) == pytest.approx(exact.tolist(), abs=1e-7)
+    noisy = value(device, SPEC, x, w, readout=0.04)
+    assert noisy == pytest.approx((0.92 * exact).tolist(), abs=1e-7)
+
+
+@pytest.mark.parametrize("rotation", ["RX", "RY", "RZ", "Rot"])
+def test_every_rotation_is_followed_by_its_channel(device, rotation):
+    one = CircuitSpec(n_qubits=1, n_layers=1, rotation=rotation, entangler="none")
+    weights = np.zeros(one.weight_shape)
+    found = value(device, one, [[0.0]], weights, one_qubit=0.03, two_qubit=0.9)
+    assert found == pytest.approx([(1 - 0.04) ** 2], abs=1e-7)
+    assert value(device, one, [[0.7]], weights, damping=1.0) == pytest.approx([1], abs=1e-7)
+
+
+def test_dephasing_leaves_no_coherence(device):
+    one = CircuitSpec(n_qubits=1, n_layers=1, entangler="none")
+    found = value(device, one, [[0.7]], [[0.4]], dephasing=1.0)
+    assert found == pytest.approx([math.cos(0.7) * math.cos(0.4)], abs=1e-7)
+
+
+@pytest.mark.parametrize("gate", ["CNOT", "CZ"])
+def test_the_rate_of_a_two_qubit_gate_is_that_of_the_pair(device, gate):
+    """Features 0, weights 0: |00> stays. An error strikes neither wire with probability 1 - rate.
+
+    Each wire keeps 1 - 4e/3 of its <Z>, where (1 - e)^2 = 1 - rate.
+    """
+    two = CircuitSpec(n_qubits=2, n_layers=1, gate=gate)
+    zero = np.zeros((1, 2))
+    e = 1 - math.sqrt(1 - 0.06)
+    found = value(device, two, zero, zero, two_qubit=0.06, one_qubit=0.0)
+    assert found == pytest.approx([1 - 4 * e / 3] * 2, abs=1e-7)
+
+
+def test_damping_and_dephasing_act_behind_two_qubit_gates_too(device):
+    two = CircuitSpec(n_qubits=2, n_layers=1)
+    x, zero = torch.tensor([[math.pi / 2, 0.0]]).double(), torch.zeros(1, 2).double()
+    for strength in ("damping", "dephasing"):
+        model = device["noise_model"](**{strength: 1.0})
+        node = build_qnode(two, device="default.mixed", noise=model)
+        tape = qp.workflow.construct_tape(node, level="device")(x, zero)
+        channels = [op for op in tape.operations if op.name in ("AmplitudeDamping", "PhaseDamping")]
+        gates = [op for op in tape.operations if op.name in ("RX", "CNOT")]
+        assert len(channels) == sum(len(op.wires) for op in gates) == 6
+
+
+def test_costs_by_hand(device):
+    circuits_for, minutes_for = device["circuits_for"], device["minutes_for"]
+    assert circuits_for(SPEC, 156) == 156
+    assert circuits_for(SPEC, 10, gradient=True) == 10 * (1 + 2 * (4 + 8))
+    wide = CircuitSpec(n_qubits=8, n_layers=3, rotation="Rot")
+    assert circuits_for(wide, 2, gradient=True) == 2 * (1 + 2 * (8 + 72))
+    assert minutes_for(156, 1000) == pytest.approx((156_000 * 250e-6 + 2 * 2) / 60)
+    assert minutes_for(100, 1) == pytest.approx((100 * 250e-6 + 2) / 60)  # one full job
+    assert minutes_for(101, 1) == pytest.approx((101 * 250e-6 + 4) / 60)
+
+
+def test_a_gradient_by_shifts_is_pytorchs(device):
+    x, w = example()
+    w.requires_grad_()
+    (wanted,) = torch.autograd.grad(expectations(SPEC, x, w).sum(), w)
+    w = w.detach()
+    found = device["shift_gradient"](
+        w, torch.ones(5, 4), lambda moved, k, sign: expectations(SPEC, x, moved)
+    )
+    torch.testing.assert_close(found, wanted, atol=1e-10, rtol=0)
