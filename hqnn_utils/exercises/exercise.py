@@ -57,12 +57,12 @@ class Exercise:
 
     grade: Callable[..., Verdict]
     rung: str
-    hints: tuple[str, ...] = ()
+    hints: tuple[str, ...]
     rubric: str = ""
     model: Callable | None = None
 
     def __post_init__(self) -> None:
         if self.rung not in RUNGS:
             raise ValueError(f"unknown rung {self.rung!r}; known: {', '.join(RUNGS)}")
-        if isinstance(self.hints, str) or len(self.hints) not in (0, N_HINTS):
+        if isinstance(self.hints, str) or len(self.hints) != N_HINTS:
             raise ValueError(f"give {N_HINTS} hints, from a nudge to nearly the answer")

@@ -11,12 +11,12 @@ HINTS = ("a nudge", "the way", "nearly the answer")
 
 @pytest.fixture(autouse=True)
 def _toy(monkeypatch):
-    """One exercise of a notebook 98, and one without hints."""
+    """One exercise of a notebook 98."""
 
     def grade(answer, *, truth):
         return number(answer, truth, "right")
 
-    toys = {"98.a": Exercise(grade, "read", HINTS), "98.bare": Exercise(grade, "read")}
+    toys = {"98.a": Exercise(grade, "read", HINTS)}
     monkeypatch.setattr(exercises, "_modules", lambda: ["nb98"])
     monkeypatch.setattr(exercises, "_exercises_of", {"nb98": toys}.__getitem__)
     monkeypatch.setattr(exercises, "_given", {})
@@ -36,12 +36,10 @@ def test_steps_that_are_not_there(step):
         hint("98.a", step)
 
 
-def test_exercises_without_hints_and_unknown_ones():
-    with pytest.raises(ValueError, match=r"^98\.bare has no hints$"):
-        hint("98.bare")
-    with pytest.raises(ValueError, match=r"^unknown exercise '98\.b'; known: 98\.a, 98\.bare$"):
+def test_unknown_exercises():
+    with pytest.raises(ValueError, match=r"^unknown exercise '98\.b'; known: 98\.a$"):
         hint("98.b")
-    with pytest.raises(ValueError, match=r"^unknown exercise '97\.a'; known: 98\.a, 98\.bare$"):
+    with pytest.raises(ValueError, match=r"^unknown exercise '97\.a'; known: 98\.a$"):
         exercise("97.a")
 
 
@@ -66,14 +64,14 @@ def test_a_verdict_counts_only_if_it_is_right():
     assert shown == ["RIGHT: why", "NOT YET: why", "OPEN: why"]
 
 
-@pytest.mark.parametrize("hints", ["abc", HINTS[:2], (*HINTS, "more")])
-def test_there_are_three_hints_or_none(hints):
+@pytest.mark.parametrize("hints", ["abc", (), HINTS[:2], (*HINTS, "more")])
+def test_there_are_three_hints(hints):
     with pytest.raises(ValueError, match=r"^give 3 hints, from a nudge to nearly the answer$"):
         Exercise(number, "read", hints)
 
 
 def test_rungs():
     for rung in ("read", "write", "fault", "judge"):
-        assert Exercise(number, rung).rung == rung
+        assert Exercise(number, rung, HINTS).rung == rung
     with pytest.raises(ValueError, match=r"^unknown rung 'guess'; known: read, write, "):
-        Exercise(number, "guess")
+        Exercise(number, "guess", HINTS)
