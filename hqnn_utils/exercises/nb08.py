@@ -100,18 +100,20 @@ def _fault_of_control(setting, hybrid: dict) -> Verdict:
 
 
 def _paired(answer, *, a, b) -> Verdict:
+    from hqnn_utils.evaluation.comparison import paired_seeds
+
     a, b = np.asarray(a, float), np.asarray(b, float)
     if not isinstance(answer, (tuple, list)) or len(answer) != 2:
         return Verdict(False, "expected a tuple of two numbers: mean difference, seeds ahead")
-    gap = a - b
-    wins, n = int((gap > 0).sum()), len(a)
+    gap, found = a - b, paired_seeds(a, b)
+    truth, wins, n = found["difference"], found["ahead"], found["n"]
     differences = [
-        (-gap.mean(), "the mean difference is turned round: a minus b"),
+        (-truth, "the mean difference is turned round: a minus b"),
         (np.abs(gap).mean(), "keep the signs: a seed in which b is ahead counts against a"),
         (gap.sum(), "that is the sum over seeds: divide by their number"),
         (np.median(gap), "that is the median: take the mean of a - b over seeds"),
         (a.max() - b.max(), "that compares the best seeds: compare seed by seed"),
-        (100 * gap.mean(), "give the difference of the AUC as it is, not in points"),
+        (100 * truth, "give the difference of the AUC as it is, not in points"),
     ]
     counts = [
         (int((gap < 0).sum()), "the mean is right; the count is that of b: where is a larger?"),
@@ -120,10 +122,10 @@ def _paired(answer, *, a, b) -> Verdict:
         (wins / n, "the mean is right; give the number of seeds, not their share"),
     ]
     parts = (
-        number(answer[0], float(gap.mean()), "", differences),
+        number(answer[0], truth, "", differences),
         number(answer[1], wins, "", counts, whole=True),
     )
-    return together(parts, f"{gap.mean():+.4f} on average, ahead in {wins} of {n} seeds")
+    return together(parts, f"{truth:+.4f} on average, ahead in {wins} of {n} seeds")
 
 
 EXERCISES = {

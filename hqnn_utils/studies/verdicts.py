@@ -111,24 +111,3 @@ def _paired_runs(groups: Groups, hypothesis: Hypothesis) -> tuple[list[Record], 
             f"{label(hypothesis.b)!r} has {seeds_b}: a paired test needs the same ones"
         )
     return a, b
-
-
-def verdict_lines(table) -> list[str]:
-    """Markdown rows for README and notebook.
-
-    Hypothesis, difference in points with its 95 % interval, p after Holm, power, verdict.
-    """
-    asks = {h.name: h.asks for h in HYPOTHESES}
-    lines = [
-        "| | is it so that ... | A - B, points of AUC (95 %) | p (Holm) | power for 2 points "
-        "| verdict |",
-        "|---|---|---|---|---|---|",
-    ]
-    for name, row in table.iterrows():
-        difference, low, high = (100 * row[key] for key in ("difference", "low", "high"))
-        lines.append(
-            f"| {name} | {asks[name]} (`{row['A']}` against `{row['B']}`) "
-            f"| {difference:+.1f} ({low:+.1f} to {high:+.1f}) | {row['p_holm']:.3f} "
-            f"| {row['power_2_points']:.0%} | **{row['verdict']}** |"
-        )
-    return lines

@@ -133,17 +133,3 @@ def test_the_judge_refuses_what_is_not_paired():
         r"a paired test needs the same ones$",
     ):
         judge(groups, (Hypothesis("X", A, B, "?"),))
-
-
-def test_lines_for_readme_and_notebook():
-    import pandas as pd
-
-    row = dict(A="a", B="b", difference=0.0123, low=-0.01, high=0.0345, p_holm=0.25)
-    table = pd.DataFrame({"H1": {**row, "power_2_points": 0.531, "verdict": "undecided"}}).T
-    assert verdicts.verdict_lines(table) == [
-        "| | is it so that ... | A - B, points of AUC (95 %) | p (Holm) | power for 2 points "
-        "| verdict |",
-        "|---|---|---|---|---|---|",
-        "| H1 | the study's claim: the hybrid head beats the plain one (`a` against `b`) "
-        "| +1.2 (-1.0 to +3.5) | 0.250 | 53% | **undecided** |",
-    ]
