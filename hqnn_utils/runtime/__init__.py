@@ -4,6 +4,7 @@
 ``devices``      seed and device
 ``folders``      where datasets, caches and results lie
 ``environment``  is everything installed, and the stamp that a result carries
+``timing``       how long several things take beside each other
 ``words``        words and numbers that may be chosen, and the error that says which
 """
 
@@ -11,6 +12,7 @@ from hqnn_utils.runtime.devices import default_device, seed_everything
 from hqnn_utils.runtime.environment import check_environment, git_commit, provenance, version_of
 from hqnn_utils.runtime.folders import cache_dir, data_dir, results_dir
 from hqnn_utils.runtime.profiles import PROFILES, Profile, resolve_profile
+from hqnn_utils.runtime.timing import median_seconds
 from hqnn_utils.runtime.words import DataError, choose, real_number, whole_number
 
 __all__ = [
@@ -23,6 +25,7 @@ __all__ = [
     "data_dir",
     "default_device",
     "git_commit",
+    "median_seconds",
     "provenance",
     "real_number",
     "resolve_profile",
