@@ -33,6 +33,8 @@ def test_what_was_planned():
         heads_28px=60,
         large_64px=27,
         leakage_28px=80,
+        leakage_frozen=4 * 5 * 10,
+        leakage_small_cnn=2 * 3 * 10,
         reach_28px=30,
         replication_28px=120,
         search_28px=20,
@@ -195,3 +197,18 @@ def test_the_help_names_the_plans_and_every_option(capsys):
         "--checkpoints let a run that was cut short go on",
     ):
         assert words in shown, words
+
+
+@pytest.mark.parametrize("name", ["leakage_frozen", "leakage_small_cnn"])
+def test_the_steps_of_the_laboratory_are_paired_and_differ_in_the_leak_only(name):
+    """Each head has every step with each seed, and the split's seed is the run's."""
+    steps = {}
+    for row in load_plan(name):
+        protocol = dict(row["protocol"])
+        assert protocol.pop("seed") == row["seed"]
+        step = (protocol.pop("leak"), protocol.pop("share", 1.0))
+        assert protocol.pop("kind") == "leaking"
+        assert protocol.pop("threshold") == 0.95
+        assert protocol == ({"pixels": 28} if name == "leakage_frozen" else {})
+        steps.setdefault((row["head"], row["seed"]), set()).add(step)
+    assert len({frozenset(found) for found in steps.values()}) == 1

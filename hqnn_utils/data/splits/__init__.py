@@ -4,6 +4,7 @@
 ``duplicates``     near-duplicates across a split
 ``patients``       folds by patient
 ``augmented``      augmenting before the split, wrong on purpose
+``leaks``          the same test images, known more and more, wrong on purpose
 ``training_part``  fewer training examples, shuffled labels
 ``parts``          what all of these are made of
 """

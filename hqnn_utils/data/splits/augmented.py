@@ -54,7 +54,7 @@ def augmented(
         kind, split = "AUGMENTED-BEFORE-SPLIT", stratified_parts(labels, seed)
     content = f"{data.digest}|augmented {n} {seed} {by_original}"
     return ImageData(
-        images=np.concatenate([data.images, _changed_copies(data.images[copied], rng)]),
+        images=np.concatenate([data.images, changed_copies(data.images[copied], rng)]),
         labels=labels,
         split=split,
         ids=np.array(ids),
@@ -65,7 +65,7 @@ def augmented(
     )
 
 
-def _changed_copies(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def changed_copies(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """One random copy of each image, uint8 as given."""
     return np.stack([_changed_copy(image, rng) for image in images])
 

@@ -12,6 +12,7 @@ import numpy as np
 from hqnn_utils.data.datasets import Dataset, FeatureTable, ImageData
 from hqnn_utils.data.splits.augmented import augmented
 from hqnn_utils.data.splits.duplicates import check_threshold, duplicate_groups, need_images
+from hqnn_utils.data.splits.leaks import leaking
 from hqnn_utils.data.splits.parts import (
     check_folds,
     group_folds,
@@ -130,6 +131,7 @@ PROTOCOLS = {
     "inner": inner,
     "random": random_split,
     "augmented": augmented,
+    "leaking": leaking,
     "by_patient": by_patient,
     "by_image": by_image,
 }

@@ -219,7 +219,11 @@ def test_a_table_can_be_split_at_random_and_in_folds():
 
 @pytest.mark.parametrize(
     ("kind", "purpose"),
-    [("grouped", "keeping near-duplicates together"), ("augmented", "augmenting")],
+    [
+        ("grouped", "keeping near-duplicates together"),
+        ("augmented", "augmenting"),
+        ("leaking", "leaking copies"),
+    ],
 )
 def test_a_table_has_no_near_duplicates_and_no_copies(kind, purpose):
     message = (
@@ -248,7 +252,7 @@ def test_bad_thresholds(threshold):
         (
             dict(kind="fold"),
             "unknown protocol 'fold'; known: official, grouped, cross_validation, inner, "
-            "random, augmented, by_patient, by_image",
+            "random, augmented, leaking, by_patient, by_image",
         ),
         (
             dict(kind="official", seed=1),
