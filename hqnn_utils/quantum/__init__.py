@@ -6,22 +6,25 @@ them.
 - ``qnode.py``: the circuit in PennyLane, drawn and counted; ``layer.py``: the circuit as an
   ``nn.Module``.
 - ``analysis.py``: states, gradients and frequencies for random weights.
-- ``engine/``: the fast simulation behind ``QuantumLayer(engine="fused")``. Nobody needs to read it
-  to use a circuit.
+- ``engine/``: the fast simulation behind ``QuantumLayer(engine="fused")``, and the estimate at any
+  width behind ``engine="sampled"``. Nobody needs to read it to use a circuit.
 """
 
 from hqnn_utils.quantum.engine.fused import expectations, state
+from hqnn_utils.quantum.engine.sampled import Estimate, estimate_expectations
 from hqnn_utils.quantum.layer import QuantumLayer, check_engine
 from hqnn_utils.quantum.qnode import apply_circuit, build_qnode, draw_circuit, resources
 from hqnn_utils.quantum.spec import CircuitSpec, init_weights
 
 __all__ = [
     "CircuitSpec",
+    "Estimate",
     "QuantumLayer",
     "apply_circuit",
     "build_qnode",
     "check_engine",
     "draw_circuit",
+    "estimate_expectations",
     "expectations",
     "init_weights",
     "resources",

@@ -2,26 +2,78 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 from torch import nn
 
 from hqnn_utils.quantum.engine.fused import expectations, refuse_unknown
+from hqnn_utils.quantum.engine.sampled import (
+    DEFAULT_SAMPLES,
+    estimate_expectations,
+    refuse_others,
+)
 from hqnn_utils.quantum.qnode import build_qnode
 from hqnn_utils.quantum.spec import CircuitSpec, init_weights
-from hqnn_utils.runtime import choose
+from hqnn_utils.runtime import choose, whole_number
 
 
-def _fused_engine(spec: CircuitSpec, device, shots: int | None, noise):
+@dataclass(frozen=True)
+class Options:
+    """What some engines can do and others cannot; see :class:`QuantumLayer`."""
+
+    device: Any = None
+    shots: int | None = None
+    noise: Any = None
+    samples: int | None = None
+    seed: int | None = None
+
+    def for_pennylane(self) -> bool:
+        """True if one of them asks for PennyLane."""
+        return not (self.device is None and self.shots is None and self.noise is None)
+
+    def for_sampling(self) -> bool:
+        """True if one of them asks for the sampled engine."""
+        return not (self.samples is None and self.seed is None)
+
+
+def _refuse_sampling(engine: str, options: Options) -> None:
+    if options.for_sampling():
+        raise ValueError(
+            f"samples= and seed= need engine='sampled', got engine {engine!r}; "
+            "a device's samples are shots=, with engine='pennylane'"
+        )
+
+
+def _fused_engine(spec: CircuitSpec, options: Options):
     """Our batched torch simulation: exact expectation values only."""
-    if device is not None or shots is not None or noise is not None:
+    if options.for_pennylane():
         raise ValueError(
             "engine 'fused' computes exact expectation values on torch's own device; "
             "device=, shots= and noise= need engine='pennylane'"
         )
+    _refuse_sampling("fused", options)
     refuse_unknown(spec)
     return partial(expectations, spec)
+
+
+def _sampled_engine(spec: CircuitSpec, options: Options):
+    """Means of cosines from randomly drawn terms: the study's family, at any width."""
+    if options.for_pennylane():
+        raise ValueError(
+            "engine 'sampled' draws cosines, not shots: give samples=; "
+            "device=, shots= and noise= need engine='pennylane'"
+        )
+    refuse_others(spec)
+    samples = DEFAULT_SAMPLES if options.samples is None else options.samples
+    whole_number("samples", samples, 2, "an error bar needs two")
+
+    def run(inputs, weights):
+        return estimate_expectations(spec, inputs, weights, samples, options.seed).values
+
+    return run
 
 
 def _gradient_method(device_name: str, shots: int | None) -> str:
@@ -33,10 +85,12 @@ def _gradient_method(device_name: str, shots: int | None) -> str:
     return "parameter-shift"
 
 
-def _pennylane_engine(spec: CircuitSpec, device, shots: int | None, noise):
+def _pennylane_engine(spec: CircuitSpec, options: Options):
     """A QNode on any PennyLane device, batched where the device and the gradient method allow
     it.
     """
+    _refuse_sampling("pennylane", options)
+    device, shots, noise = options.device, options.shots, options.noise
     if device is None:
         device = "default.qubit" if noise is None else "default.mixed"
     method = _gradient_method(device if isinstance(device, str) else device.name, shots)
@@ -58,13 +112,15 @@ def _pennylane_engine(spec: CircuitSpec, device, shots: int | None, noise):
     return run
 
 
-ENGINES = {"fused": _fused_engine, "pennylane": _pennylane_engine}
+ENGINES = {"fused": _fused_engine, "pennylane": _pennylane_engine, "sampled": _sampled_engine}
+_REFUSALS = {"fused": refuse_unknown, "sampled": refuse_others}  # PennyLane runs every circuit
 
 
 def check_engine(engine: str, spec: CircuitSpec) -> None:
-    """ValueError for an unknown engine, or for a circuit that the fused one cannot run."""
-    if choose("engine", engine, ENGINES) == "fused":
-        refuse_unknown(spec)
+    """ValueError for an unknown engine, or for a circuit that it cannot run."""
+    refuse = _REFUSALS.get(choose("engine", engine, ENGINES))
+    if refuse is not None:
+        refuse(spec)
 
 
 class QuantumLayer(nn.Module):
@@ -76,12 +132,18 @@ class QuantumLayer(nn.Module):
     Parameters
     ----------
     spec : the circuit.
-    engine : ``"fused"``, this project's batched simulation, or ``"pennylane"``, which also does
-        shots, noise and other devices, and knows every circuit.
+    engine : ``"fused"``, this project's batched simulation; ``"pennylane"``, which also does shots,
+        noise and other devices, and knows every circuit; or ``"sampled"``, which estimates the
+        study's family of circuits (angle encoding about X, RX, CNOT) at any width, 50 qubits
+        included: see :func:`hqnn_utils.quantum.estimate_expectations`, which also gives the error
+        bars.
     device : PennyLane device name, or a device made with ``qp.device(...)``, ``"pennylane"`` only.
         Default ``default.qubit``, or ``default.mixed`` with noise.
     shots : samples per expectation value, ``None`` for exact values; ``"pennylane"`` only.
     noise : ``qp.noise.NoiseModel`` or ``None``; ``"pennylane"`` only.
+    samples : cosines that are averaged, default 10,000; ``"sampled"`` only.
+    seed : of the samples: with a number they are the same in each call; ``None`` for fresh ones;
+        ``"sampled"`` only.
     init, generator : see :func:`hqnn_utils.quantum.spec.init_weights`.
 
     Raises
@@ -99,12 +161,14 @@ class QuantumLayer(nn.Module):
         noise=None,
         init: str = "uniform",
         generator: torch.Generator | None = None,
+        samples: int | None = None,
+        seed: int | None = None,
     ):
         super().__init__()
         self.spec = spec
         self.engine = choose("engine", engine, ENGINES)
-        self._options = {"device": device, "shots": shots, "noise": noise}
-        self._run = ENGINES[engine](spec, **self._options)
+        self._options = Options(device, shots, noise, samples, seed)
+        self._run = ENGINES[engine](spec, self._options)
         self.weights = nn.Parameter(init_weights(spec, init, generator))
 
     def __getstate__(self):
@@ -113,7 +177,7 @@ class QuantumLayer(nn.Module):
 
     def __setstate__(self, state):
         super().__setstate__(state)
-        self._run = ENGINES[self.engine](self.spec, **self._options)
+        self._run = ENGINES[self.engine](self.spec, self._options)
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Expectation values (..., n_outputs) for inputs (..., n_inputs)."""

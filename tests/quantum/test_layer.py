@@ -8,14 +8,23 @@ import pennylane as qp
 import pytest
 import torch
 
-from hqnn_utils.quantum import CircuitSpec, QuantumLayer, build_qnode, init_weights
+from hqnn_utils.quantum import (
+    CircuitSpec,
+    QuantumLayer,
+    build_qnode,
+    check_engine,
+    init_weights,
+)
 from hqnn_utils.quantum.layer import ENGINES, _gradient_method
 
 SPEC = CircuitSpec(n_qubits=3, n_layers=2)
 engines = pytest.mark.parametrize("engine", list(ENGINES))
+exact_engines = pytest.mark.parametrize("engine", ["fused", "pennylane"])
 
 
 def layer(engine, spec=SPEC, **options):
+    if engine == "sampled":
+        options = {"samples": 40, "seed": 0} | options
     return QuantumLayer(spec, engine, generator=torch.Generator().manual_seed(0), **options)
 
 
@@ -25,7 +34,7 @@ def numbers(*shape, dtype=torch.float32):
     return drawn.to(dtype)
 
 
-@engines
+@exact_engines
 def test_values_equal_pennylane_image_by_image(engine):
     made, x = layer(engine), numbers(5, 3, dtype=torch.float64)
     qnode = build_qnode(SPEC)
@@ -72,7 +81,7 @@ def test_gradcheck(engine):
 def test_state_dict_copy_and_pickle(engine):
     made, x = layer(engine), numbers(4, 3)
     wanted = made(x)
-    other = QuantumLayer(SPEC, engine)
+    other = layer(engine, init="small")
     other.load_state_dict(made.state_dict())
     stream = io.BytesIO()
     torch.save(made, stream)
@@ -110,7 +119,7 @@ def test_wrong_inputs_are_clear(engine):
 
 
 def test_unknown_engine_names_the_known_ones():
-    with pytest.raises(ValueError, match="unknown engine 'qiskit'; known: fused, pennylane"):
+    with pytest.raises(ValueError, match="engine 'qiskit'; known: fused, pennylane, sampled"):
         QuantumLayer(SPEC, "qiskit")
 
 
@@ -124,6 +133,34 @@ def test_fused_refuses_what_only_pennylane_can_do(option):
     )
     with pytest.raises(ValueError, match=message):
         QuantumLayer(SPEC, "fused", **option)
+
+
+@pytest.mark.parametrize(
+    "option", [dict(shots=10), dict(device="lightning.qubit"), dict(noise=object())]
+)
+def test_sampled_refuses_what_only_pennylane_can_do(option):
+    message = (
+        "^engine 'sampled' draws cosines, not shots: give samples=; "
+        "device=, shots= and noise= need engine='pennylane'$"
+    )
+    with pytest.raises(ValueError, match=message):
+        QuantumLayer(SPEC, "sampled", **option)
+
+
+@exact_engines
+@pytest.mark.parametrize("option", [dict(samples=10), dict(seed=0)])
+def test_exact_engines_draw_no_cosines(engine, option):
+    with pytest.raises(ValueError, match=f"need engine='sampled', got engine '{engine}'; a device"):
+        QuantumLayer(SPEC, engine, **option)
+
+
+def test_check_engine_knows_what_each_engine_cannot_run():
+    general = CircuitSpec(rotation="Rot")
+    check_engine("fused", general)
+    check_engine("pennylane", general)
+    check_engine("sampled", CircuitSpec(n_qubits=300))
+    with pytest.raises(ValueError, match="engine 'sampled' needs a mean of cosines"):
+        check_engine("sampled", general)
 
 
 def test_shots_scatter_around_the_exact_value_and_train():

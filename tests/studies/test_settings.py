@@ -161,7 +161,10 @@ def test_parts_of_a_setting():
             dict(max_train=1),
             "max_train must be a whole number of at least 2, got 1: None uses all training images",
         ),
-        (dict(engine="torch", head="dressed"), "unknown engine 'torch'; known: fused, pennylane"),
+        (
+            dict(engine="torch", head="dressed"),
+            "unknown engine 'torch'; known: fused, pennylane, sampled",
+        ),
         (
             dict(fine_tune="frozen", augment="stain"),
             "cached features of a frozen backbone can be mirrored only: set augment='flip' or None",

@@ -27,12 +27,17 @@ from hqnn_utils.quantum.spec import CircuitSpec
 MAX_TABLE = 2**26
 
 
+def only_cosines(spec: CircuitSpec) -> bool:
+    """Whether the identity holds for this circuit, however wide it is."""
+    encodes_about_x = spec.encoding == "angle" and spec.axis == "X"
+    keeps_x = spec.gate == "CNOT" or spec.entangler == "none"
+    return encodes_about_x and spec.rotation == "RX" and keeps_x
+
+
 @lru_cache(maxsize=256)
 def is_mean_of_cosines(spec: CircuitSpec) -> bool:
     """Whether the identity holds for this circuit and its table is small enough."""
-    encodes_about_x = spec.encoding == "angle" and spec.axis == "X"
-    keeps_x = spec.gate == "CNOT" or spec.entangler == "none"
-    if not (encodes_about_x and spec.rotation == "RX" and keeps_x):
+    if not only_cosines(spec):
         return False
     columns = spec.n_outputs * 2 ** (spec.n_qubits - 1)
     return columns * (spec.n_inputs + spec.n_weights) <= MAX_TABLE

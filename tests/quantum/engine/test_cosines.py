@@ -2,11 +2,13 @@
 table.
 """
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
 
-from hqnn_utils.quantum import CircuitSpec
+from hqnn_utils.quantum import CircuitSpec, QuantumLayer, build_qnode
 from hqnn_utils.quantum.engine import cosines
 from hqnn_utils.quantum.engine.cosines import (
     _patterns_once,
@@ -71,3 +73,46 @@ def test_scaling_multiplies_the_features_and_not_the_weights():
     assert torch.equal(scaled[0], 0.5 * plain[0])
     assert torch.equal(scaled[1], plain[1])
     assert set(plain[0].unique().tolist()) == {-1.0, 0.0, 1.0}
+
+
+def signs_by_hand(n, layers):
+    """The tables of notebook 06, as a student derives them: (outputs, 2**n patterns, angles) for
+    the features and the weights, by pushing an X through rings of CNOTs.
+    """
+    spread = [{qubit} for qubit in range(n)]  # what an X on each qubit becomes at the end
+    strings = []
+    for _ in range(layers):
+        for control in reversed(range(n)):
+            spread[control] = spread[control] ^ spread[(control + 1) % n]
+        strings = [set(s) for s in spread] + strings
+    strings = strings[:n] + strings  # features stand where the first layer's weights stand
+    patterns = np.array(list(itertools.product([1, -1], repeat=n)))
+    signs = np.array([[np.prod(p[list(s)]) for s in strings] for p in patterns])
+    sees = np.array([[output in s for s in strings] for output in range(n)])
+    table = torch.tensor(sees[:, None] * signs[None], dtype=torch.float64)
+    return table[..., :n], table[..., n:]
+
+
+@pytest.mark.parametrize(("n", "layers"), [(3, 1), (4, 2), (5, 3)])
+def test_the_circuit_is_a_classical_layer_of_cosines_with_signs_for_weights(n, layers):
+    """cos of a linear layer whose matrix holds -1, 0, +1, averaged: the QuantumLayer to rounding,
+    and PennyLane's QNode, in values and gradients.
+    """
+    spec = CircuitSpec(n_qubits=n, n_layers=layers)
+    layer = QuantumLayer(spec, generator=torch.Generator().manual_seed(1)).double()
+    of_inputs, of_weights = signs_by_hand(n, layers)
+    x = torch.linspace(-3, 3, 5 * n, dtype=torch.float64).reshape(5, n).requires_grad_()
+
+    def classical(x, w):
+        angles = torch.einsum("bi,oki->bok", x, of_inputs) + of_weights @ w.flatten()
+        return angles.cos().mean(-1)
+
+    by_pennylane = torch.stack(build_qnode(spec)(x, layer.weights), dim=-1)
+    wanted = classical(x, layer.weights)
+    for values in (layer(x), by_pennylane):
+        torch.testing.assert_close(values, wanted, atol=5e-15, rtol=0)
+        found, expected = (
+            torch.autograd.grad(v.square().sum(), (x, layer.weights), retain_graph=True)
+            for v in (values, wanted)
+        )
+        torch.testing.assert_close(found, expected, atol=5e-14, rtol=0)
