@@ -101,8 +101,7 @@ def spectrum(
     """
     if not ENCODINGS[spec.encoding].periodic or spec.scaling != int(spec.scaling):
         raise ValueError(
-            "the spectrum needs an angle or iqp encoding with whole-number scaling, "
-            f"got {spec.label()}"
+            f"the spectrum needs an angle encoding with whole-number scaling, got {spec.label()}"
         )
     x = torch.full((points, spec.n_inputs), 0.5, dtype=torch.float64)
     x[:, feature] = torch.arange(points, dtype=torch.float64) * 2 * math.pi / points

@@ -90,9 +90,10 @@ class AmplitudeEncoding(Encoding):
 
 
 class IQPEncoding(Encoding):
-    """Hadamards, RZ(x_i) and ZZ(x_i x_j) for all pairs (Havlicek et al., arXiv 1804.11326)."""
+    """Hadamards, RZ(x_i) and ZZ(x_i x_j) for all pairs (Havlicek et al., arXiv 1804.11326).
 
-    periodic = True
+    Not periodic: as a function of x_i the gate ZZ(x_i x_j) has the frequency x_j, whatever that is.
+    """
 
     def queue(self, spec: CircuitSpec, inputs) -> None:
         """``qp.IQPEmbedding``."""

@@ -17,35 +17,53 @@ GATES = ("CNOT", "CZ")
 INITIALISERS = ("uniform", "small", "identity_block")
 
 
-def _ring(n: int, reach: int) -> Pairs:
+def _ring(n: int, layer: int) -> Pairs:
     """Neighbours in a circle. A ring of two qubits is one gate, as in BasicEntanglerLayers."""
     if n == 2:
         return [(0, 1)]
     return [(i, (i + 1) % n) for i in range(n)]
 
 
-def _strong(n: int, reach: int) -> Pairs:
-    """A circle in which each qubit meets the one ``reach`` places on."""
+def _strong(n: int, layer: int) -> Pairs:
+    """A circle in which each qubit meets the one ``reach`` places on.
+
+    The reach is that of StronglyEntanglingLayers: 1, 2, ... n - 1, and again.
+    """
+    reach = layer % (n - 1) + 1
     return [(i, (i + reach) % n) for i in range(n)]
 
 
-def _chain(n: int, reach: int) -> Pairs:
+def _chain(n: int, layer: int) -> Pairs:
     return [(i, i + 1) for i in range(n - 1)]
 
 
-def _all_pairs(n: int, reach: int) -> Pairs:
+def _bricks(n: int, layer: int) -> Pairs:
+    """Neighbours in pairs, (0, 1), (2, 3), ...; in every second layer (1, 2), (3, 4), ..."""
+    return [(i, i + 1) for i in range(layer % 2, n - 1, 2)]
+
+
+def _tree(n: int, layer: int) -> Pairs:
+    """Each pair hands on to its lower qubit, over twice the distance in each layer: to qubit 0."""
+    levels = (n - 1).bit_length()
+    step = 2 ** (layer % levels)
+    return [(i + step, i) for i in range(0, n - step, 2 * step)]
+
+
+def _all_pairs(n: int, layer: int) -> Pairs:
     return [(i, j) for i in range(n) for j in range(i + 1, n)]
 
 
-def _no_pairs(n: int, reach: int) -> Pairs:
+def _no_pairs(n: int, layer: int) -> Pairs:
     return []
 
 
-# (number of qubits, reach of the layer) -> (control, target) of each gate, in order.
+# (number of qubits, number of the layer) -> (control, target) of each gate, in order.
 ENTANGLERS: dict[str, Callable[[int, int], Pairs]] = {
     "ring": _ring,
     "strong": _strong,
     "chain": _chain,
+    "bricks": _bricks,
+    "tree": _tree,
     "all": _all_pairs,
     "none": _no_pairs,
 }
@@ -96,7 +114,9 @@ class CircuitSpec:
         angles).
     entangler : ``"ring"`` neighbours in a circle (with RX: PennyLane's BasicEntanglerLayers);
         ``"strong"`` a ring whose reach grows with the layer (with Rot: StronglyEntanglingLayers);
-        ``"chain"``; ``"all"`` pairs; ``"none"``.
+        ``"chain"``; ``"bricks"`` pairs of neighbours, shifted by one in every second layer;
+        ``"tree"`` towards qubit 0, in ceil(log2 n) layers (rotations of qubits that have handed on
+        do nothing to it); ``"all"`` pairs; ``"none"``.
     gate : two-qubit gate, ``"CNOT"`` or ``"CZ"``.
     observable : what is measured. ``"Z"`` on each qubit (n outputs), ``"Z0"`` on the first (1),
         ``"parity"`` the product of all Z (1), ``"ZZ"`` all pairs Z_i Z_j (n(n-1)/2).
@@ -182,9 +202,7 @@ class CircuitSpec:
         """(control, target) of the two-qubit gates of a layer, in the order they are applied."""
         mirrored = self.is_mirrored(layer)
         original = layer - 1 if mirrored else layer  # a mirrored layer undoes its partner
-        # Reach of StronglyEntanglingLayers: 1, 2, ... n - 1, and again. One qubit has no pairs.
-        reach = original % max(self.n_qubits - 1, 1) + 1
-        pairs = ENTANGLERS[self.entangler](self.n_qubits, reach)
+        pairs = ENTANGLERS[self.entangler](self.n_qubits, original)
         return tuple(reversed(pairs)) if mirrored else tuple(pairs)
 
     def label(self) -> str:

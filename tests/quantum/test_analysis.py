@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from hqnn_utils.quantum import CircuitSpec, analysis, build_qnode, expectations, init_weights, state
+from hqnn_utils.quantum.encodings import ENCODINGS
 
 
 def test_bloch_vectors_equal_pennylanes_expectation_values():
@@ -63,11 +64,24 @@ def test_spectrum_ends_at_the_number_of_uploads(uploads):
 
 
 def test_spectrum_refuses_what_has_no_period():
-    message = "an angle or iqp encoding with whole-number scaling, got 4q2l-"
+    message = "an angle encoding with whole-number scaling, got 4q2l-"
     with pytest.raises(ValueError, match=message):
         analysis.spectrum(CircuitSpec(scaling=0.5), torch.zeros(2, 4))
     with pytest.raises(ValueError, match=message):
         analysis.spectrum(CircuitSpec(encoding="amplitude"), torch.zeros(2, 4))
+    with pytest.raises(ValueError, match=message):
+        analysis.spectrum(CircuitSpec(encoding="iqp"), torch.zeros(2, 4))
+
+
+def test_what_is_called_periodic_is():
+    """A feature moved by a whole turn: the same outputs, or another function of it."""
+    for encoding, entry in ENCODINGS.items():
+        spec = CircuitSpec(n_qubits=2, encoding=encoding, rotation="Rot")
+        weights = analysis.random_weights(spec, 1)[0]
+        x = torch.full((2, spec.n_inputs), 0.5, dtype=torch.float64)
+        x[1, 0] += 2 * math.pi
+        here, there = expectations(spec, x, weights)
+        assert torch.allclose(here, there, atol=1e-12) == entry.periodic, encoding
 
 
 def test_random_weights_follow_initialiser_seed_and_count():

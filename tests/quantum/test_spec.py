@@ -53,6 +53,12 @@ def test_labels_of_stored_records_stay(options, label):
         ("strong", 1, [(0, 2), (1, 3), (2, 0), (3, 1)]),
         ("strong", 3, [(0, 1), (1, 2), (2, 3), (3, 0)]),
         ("chain", 0, [(0, 1), (1, 2), (2, 3)]),
+        ("bricks", 0, [(0, 1), (2, 3)]),
+        ("bricks", 1, [(1, 2)]),
+        ("bricks", 3, [(1, 2)]),
+        ("tree", 0, [(1, 0), (3, 2)]),
+        ("tree", 1, [(2, 0)]),
+        ("tree", 2, [(1, 0), (3, 2)]),
         ("all", 0, [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)]),
         ("none", 0, []),
     ],
@@ -71,6 +77,14 @@ def test_two_qubits_and_mirrored_layers():
     assert not CircuitSpec().is_mirrored(1)
     assert [CircuitSpec().uploads_before(k) for k in range(2)] == [True, False]
     assert CircuitSpec(reupload=True).uploads_before(1)
+
+
+@pytest.mark.parametrize("n", [2, 3, 5, 6, 8])
+def test_a_tree_joins_every_qubit_to_the_first(n):
+    levels = (n - 1).bit_length()
+    spec = CircuitSpec(n_qubits=n, n_layers=levels, entangler="tree")
+    handed_on = [control for layer in range(levels) for control, _ in spec.pairs(layer)]
+    assert sorted(handed_on) == list(range(1, n)), "each but the first hands on once"
 
 
 def test_sizes():
@@ -172,7 +186,10 @@ def test_spec_is_hashable_and_labels_tell_circuits_apart():
     ("change", "message"),
     [
         (dict(encoding="basis"), "unknown encoding 'basis'; known: angle, amplitude, iqp"),
-        (dict(entangler="star"), "unknown entangler 'star'; known: ring, strong, chain, all, none"),
+        (
+            dict(entangler="star"),
+            "unknown entangler 'star'; known: ring, strong, chain, bricks, tree, all, none",
+        ),
         (dict(rotation="RXX"), "unknown rotation 'RXX'; known: RX, RY, RZ, Rot"),
         (dict(gate="SWAP"), "unknown two-qubit gate 'SWAP'; known: CNOT, CZ"),
         (dict(observable="X"), "unknown observable 'X'; known: Z, Z0, parity, ZZ"),
