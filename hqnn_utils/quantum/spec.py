@@ -122,8 +122,9 @@ class CircuitSpec:
         ``"parity"`` the product of all Z (1), ``"ZZ"`` all pairs Z_i Z_j (n(n-1)/2).
     reupload : repeat the encoding before each layer (Perez-Salinas et al., arXiv 1907.02085).
     scaling : factor on the features before the encoding.
-    mirror : build every second layer as the reverse of a layer, so that pairs of layers can start
-        as the identity (Grant et al., arXiv 1903.05076).
+    mirror : build the second half of the layers as the first half backwards, so that the circuit
+        can start as the identity (Grant et al., arXiv 1903.05076). The two entanglers in the middle
+        meet and cancel: with two layers nothing entangles, it takes four.
 
     Raises
     ------
@@ -192,7 +193,7 @@ class CircuitSpec:
 
     def is_mirrored(self, layer: int) -> bool:
         """True where the layer runs backwards: entangler reversed, then rotations."""
-        return self.mirror and layer % 2 == 1
+        return self.mirror and 2 * layer >= self.n_layers
 
     def uploads_before(self, layer: int) -> bool:
         """True where the features enter (again) in front of this layer."""
@@ -201,7 +202,8 @@ class CircuitSpec:
     def pairs(self, layer: int) -> tuple[tuple[int, int], ...]:
         """(control, target) of the two-qubit gates of a layer, in the order they are applied."""
         mirrored = self.is_mirrored(layer)
-        original = layer - 1 if mirrored else layer  # a mirrored layer undoes its partner
+        # A mirrored layer undoes its partner: the last one the first.
+        original = self.n_layers - 1 - layer if mirrored else layer
         pairs = ENTANGLERS[self.entangler](self.n_qubits, original)
         return tuple(reversed(pairs)) if mirrored else tuple(pairs)
 
@@ -230,9 +232,9 @@ def init_weights(spec: CircuitSpec, kind: str = "uniform", generator=None):
     Parameters
     ----------
     kind : ``"uniform"`` on [0, 2 pi); ``"small"`` normal with standard deviation 0.1;
-        ``"identity_block"`` uniform, with every second layer the inverse of the one before (needs
-        ``mirror=True``, an even number of layers, no re-uploading), so that the trainable part
-        starts as the identity (Grant et al., arXiv 1903.05076).
+        ``"identity_block"`` uniform, with the second half of the layers the inverse of the first
+        (needs ``mirror=True``, an even number of layers, no re-uploading), so that the trainable
+        part starts as the identity (Grant et al., arXiv 1903.05076).
     generator : a ``torch.Generator``; without one, torch's global random numbers.
     """
     import torch
@@ -242,7 +244,8 @@ def init_weights(spec: CircuitSpec, kind: str = "uniform", generator=None):
         return 0.1 * torch.randn(spec.weight_shape, generator=generator)
     weights = 2 * math.pi * torch.rand(spec.weight_shape, generator=generator)
     if kind == "identity_block":
-        weights[1::2] = _inverse_angles(spec, weights[0::2])
+        half = spec.n_layers // 2
+        weights[half:] = _inverse_angles(spec, weights[:half].flip(0))
     return weights
 
 

@@ -9,7 +9,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hqnn_utils.quantum import CircuitSpec, build_qnode, draw_circuit, init_weights, resources
+from hqnn_utils.quantum import (
+    CircuitSpec,
+    analysis,
+    build_qnode,
+    draw_circuit,
+    init_weights,
+    resources,
+)
 
 
 def values(spec, inputs, weights):
@@ -97,6 +104,15 @@ def test_identity_block_starts_as_the_identity(rotation, entangler, gate):
     weights = init_weights(spec, "identity_block", torch.Generator().manual_seed(1)).double()
     x = torch.tensor([0.3, -1.2, 2.0, 0.7], dtype=torch.float64)
     np.testing.assert_allclose(values(spec, x, weights), torch.cos(x), atol=1e-6)
+
+
+@pytest.mark.parametrize("layers", [2, 4, 6])
+def test_a_mirrored_circuit_entangles_from_four_layers_on(layers):
+    """The entanglers in the middle cancel. Only the outer ones stay apart from their mirrors."""
+    spec = CircuitSpec(n_qubits=3, n_layers=layers, rotation="Rot", mirror=True)
+    drawn = analysis.random_states(spec, 5)
+    lengths = analysis.bloch_vectors(drawn).norm(dim=-1)
+    assert (lengths > 1 - 1e-9).all() == (layers == 2)
 
 
 def test_resources_are_true_counts():

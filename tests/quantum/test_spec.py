@@ -71,9 +71,11 @@ def test_two_qubits_and_mirrored_layers():
     assert CircuitSpec(n_qubits=2).pairs(0) == ((0, 1),)
     assert CircuitSpec(n_qubits=2, entangler="strong").pairs(1) == ((0, 1), (1, 0))
     mirrored = CircuitSpec(n_layers=4, entangler="strong", mirror=True)
-    assert mirrored.pairs(1) == mirrored.pairs(0)[::-1]
-    assert mirrored.pairs(3) == mirrored.pairs(2)[::-1]
-    assert [mirrored.is_mirrored(k) for k in range(4)] == [False, True, False, True]
+    assert mirrored.pairs(2) == mirrored.pairs(1)[::-1]
+    assert mirrored.pairs(3) == mirrored.pairs(0)[::-1]
+    assert [mirrored.is_mirrored(k) for k in range(4)] == [False, False, True, True]
+    odd = CircuitSpec(n_layers=3, mirror=True)
+    assert [odd.is_mirrored(k) for k in range(3)] == [False, False, True]
     assert not CircuitSpec().is_mirrored(1)
     assert [CircuitSpec().uploads_before(k) for k in range(2)] == [True, False]
     assert CircuitSpec(reupload=True).uploads_before(1)
