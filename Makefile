@@ -1,5 +1,17 @@
 # Two commands: `make run` and `make test`. Needs Python >= 3.11, git and make; installs everything else into .venv.
 PYTHON ?= python3
+# Processes that share the tests, and threads of each: make test JOBS=1 THREADS=2
+JOBS ?= 2
+THREADS ?= 1
+# What is typed is passed on as it stands, in the environment: neither make nor a shell looks for
+# commands in it. The course's tool refuses what is no address, no notebook, no number.
+override PYTHON := $(value PYTHON)
+override REPO := $(value REPO)
+override NAMES := $(value NAMES)
+override ROOMS := $(value ROOMS)
+override JOBS := $(value JOBS)
+override THREADS := $(value THREADS)
+export PYTHON REPO NAMES ROOMS JOBS THREADS
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -14,8 +26,8 @@ help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(STAMP): requirements.txt pyproject.toml tests/constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.12 ..."; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "no virtual environment could be made: install Python's venv package (Debian: python3-venv)"; exit 1; }
+	@"$$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.12 ..."; exit 1; }
+	@test -x $(BIN)/python || "$$PYTHON" -m venv $(VENV) || { echo "no virtual environment could be made: install Python's venv package (Debian: python3-venv)"; exit 1; }
 	@echo "installing into $(VENV): once, a few minutes, several GB (torch)"
 	@$(BIN)/python -m pip install --quiet --upgrade pip
 	@$(BIN)/python -m pip install --quiet -r requirements.txt -c tests/constraints.txt
@@ -27,22 +39,18 @@ install: $(STAMP)  ## the environment (the other commands call this)
 run: $(STAMP)  ## notebook 00 on the real data if it can be had: result table and an HTML page
 	@$(COURSE) run 00_start_here --profile laptop
 
-# Processes that share the tests, and threads of each: make test JOBS=1 THREADS=2
-JOBS ?= 2
-THREADS ?= 1
-
 test: $(STAMP)  ## lint, rooms, unit tests, every notebook: contract, papermill smoke, nbval
 	@$(BIN)/ruff check hqnn_utils tests notebooks
 	@$(BIN)/ruff format --check hqnn_utils tests notebooks
 	@d=$$(mktemp -d) && trap 'rm -rf "$$d"' EXIT && \
-	HQNN_PROFILE=smoke HQNN_STATIC=1 HQNN_FRAMES=3 HQNN_RESULTS=$$d OMP_NUM_THREADS=$(THREADS) \
-	$(BIN)/python -m pytest tests notebooks -n $(JOBS) --nbval-lax --nbval-cell-timeout=300
+	HQNN_PROFILE=smoke HQNN_STATIC=1 HQNN_FRAMES=3 HQNN_RESULTS=$$d OMP_NUM_THREADS="$$THREADS" \
+	$(BIN)/python -m pytest tests notebooks -n "$$JOBS" --nbval-lax --nbval-cell-timeout=300
 
 notebooks: $(STAMP)  ## run every notebook in the laptop profile and store outputs, records and timings (NAMES="00 04")
-	@$(COURSE) execute $(NAMES)
+	@set -f; $(COURSE) execute -- $$NAMES
 
 build/peers/.installed: tests/benchmarks/peers.txt tests/constraints.txt
-	@$(PYTHON) -m venv build/peers
+	@"$$PYTHON" -m venv build/peers
 	@build/peers/bin/python -m pip install --quiet --upgrade pip
 	@build/peers/bin/python -m pip install --quiet -r tests/benchmarks/peers.txt -c tests/constraints.txt
 	@touch $@
@@ -54,13 +62,13 @@ bench: build/peers/.installed $(STAMP)  ## quantum layer beside its peers, qubit
 
 mutants: $(STAMP)  ## how many changes of behaviour the tests notice, room by room (ROOMS="training"); takes long
 	@$(BIN)/python -m pip install --quiet "mutmut>=3.8" -c tests/constraints.txt
-	@$(BIN)/python tests/mutation/measure.py $(ROOMS)
+	@set -f; $(BIN)/python tests/mutation/measure.py -- $$ROOMS
 
 student: $(STAMP)  ## versions without solutions and outputs, in build/student
 	@$(COURSE) student
 
 retarget: $(STAMP)  ## point badges and install cells at your fork: make retarget REPO=owner/name
-	@$(COURSE) retarget $(REPO)
+	@$(COURSE) retarget -- "$$REPO"
 
 lint: $(STAMP)  ## format and lint in place
 	@$(BIN)/ruff check --fix hqnn_utils tests notebooks

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import os
 import re
@@ -13,9 +14,20 @@ from pathlib import Path, PurePosixPath
 
 from hqnn_utils.data.breakhis_names import ARCHIVE, HOME
 from hqnn_utils.runtime import DataError
+from hqnn_utils.runtime.files import (
+    StorageError,
+    cause,
+    in_bytes,
+    locked,
+    need_folder,
+    temporary_folder,
+)
 
 MARKER = ".hqnn-extracted.json"  # says what was unpacked, and that all of it was
 LARGEST = 64 * 2**20  # bytes of one archive member; BreakHis's are about half a megabyte
+MOST_MEMBERS = 100_000
+MOST_BYTES = 20 * 10**9  # of all files together
+PATIENCE = 3600  # seconds to wait for another process that unpacks the same archive
 DAMAGED = (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error)
 
 
@@ -39,10 +51,10 @@ def extract_archive(
     """Unpack the archive once; returns the folder.
 
     Every member is checked before it is written: links, devices, absolute names and names with
-    ``..`` make the whole archive be refused, and nothing is written outside the target. The work
-    goes on in ``<target>.partial``, which takes its final name only when all is done; a marker
-    lists what was written. A partial folder, a changed archive, and a target whose files are not
-    all there any more are noticed, and the archive is unpacked anew.
+    ``..``, too many members or bytes make the whole archive be refused, and nothing is written
+    outside the target. The work goes on in a hidden folder beside the target; a marker lists what
+    was written, with digests. What is missing or was changed in the target is restored from the
+    archive. Files that somebody else put there stay. Two processes wait for each other.
 
     Parameters
     ----------
@@ -62,26 +74,80 @@ def extract_archive(
         _check_ours(target)
         if _is_complete(target, source):
             return target
-        shutil.rmtree(target)
-    partial = target.with_name(target.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)  # of a process that was killed
+    elsewhere = "unpack it elsewhere and give that folder"
     try:
-        partial.mkdir(parents=True)
-        written = _unpack(archive, partial, progress)
-        (partial / MARKER).write_text(json.dumps({**source, "files": written}), encoding="utf-8")
-        os.replace(partial, target)
+        with locked(target, PATIENCE, "wait until it is done, or end that process"):
+            if target.exists() and _is_complete(target, source):  # by the process before us
+                return target
+            need_folder(target.parent, elsewhere, room=source["bytes"])
+            _unpack_into(archive, target, source, progress)
+    except StorageError as error:
+        raise DataError(f"{archive} cannot be unpacked beside itself: {error}") from None
+    return target
+
+
+def _unpack_into(archive: Path, target: Path, source: dict, progress: bool) -> None:
+    _sweep_older(target)
+    try:
+        with temporary_folder(target) as partial:
+            written = _unpack(archive, partial, progress)
+            marker = json.dumps({**source, "files": written})
+            (partial / MARKER).write_text(marker, encoding="utf-8")
+            if target.exists():
+                _restore(partial, target, written)
+            else:
+                os.replace(partial, target)
     except DAMAGED as error:
         raise DataError(
             f"{archive} is damaged or cut short ({error}): delete it and get it again from {HOME}"
         ) from None
     except OSError as error:
         raise DataError(
-            f"{archive} cannot be unpacked beside itself ({error}): free some space, "
-            "or unpack it elsewhere and give that folder"
+            f"{archive} cannot be unpacked beside itself ({cause(error, target)}): "
+            "free some space, or unpack it elsewhere and give that folder"
         ) from None
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    return target
+
+
+def _sweep_older(target: Path) -> None:
+    """What an earlier version of the course left when it was killed."""
+    shutil.rmtree(target.with_name(target.name + ".partial"), ignore_errors=True)
+
+
+def _restore(partial: Path, target: Path, written: dict[str, list]) -> None:
+    """Put what is missing or changed into the target, the marker last.
+
+    Of an archive that was here before, files that are still as it wrote them go; everything else
+    is left alone.
+    """
+    for name, (size, digest) in _listed(target).items():
+        if name not in written and _file_is(target / name, size, digest):
+            (target / name).unlink()
+    for name, (size, digest) in written.items():
+        if not _file_is(target / name, size, digest):
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            os.replace(partial / name, target / name)
+    os.replace(partial / MARKER, target / MARKER)
+
+
+def _listed(target: Path) -> dict[str, list]:
+    """Files that the marker lists, name to size and digest; none where it is torn or older."""
+    try:
+        files = json.loads((target / MARKER).read_text(encoding="utf-8"))["files"]
+        return {name: [size, digest] for name, (size, digest) in files.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def _file_is(path: Path, size: int, digest: str) -> bool:
+    if not path.is_file() or path.stat().st_size != size:
+        return False
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest() == digest
+
+
+def expected_digests(folder: Path) -> dict[Path, str]:
+    """SHA-256 of each file that was unpacked into a folder; empty for a folder of your own."""
+    return {folder / name: digest for name, (_, digest) in _listed(folder).items()}
 
 
 def _default_target(archive: Path) -> Path:
@@ -108,17 +174,22 @@ def _check_ours(target: Path) -> None:
 
 
 def _is_complete(target: Path, source: dict) -> bool:
-    """True if the marker belongs to this archive and every file it lists is there in full."""
+    """True if the marker belongs to this archive and every file it lists is there in full.
+
+    Sizes are compared here, digests where the images are read: that costs nothing then.
+    """
+    files = _listed(target)
     try:
         marker = json.loads((target / MARKER).read_text(encoding="utf-8"))
-        sizes = {name: (target / name).stat().st_size for name in marker["files"]}
-        return marker == {**source, "files": sizes}
-    except (OSError, ValueError, KeyError, TypeError):
+        if not files or marker != {**source, "files": files}:
+            return False
+        return all((target / name).stat().st_size == size for name, (size, _) in files.items())
+    except (OSError, ValueError):
         return False
 
 
-def _unpack(archive: Path, folder: Path, progress: bool) -> dict[str, int]:
-    """Write every file of the archive below ``folder``; returns their names and sizes in bytes.
+def _unpack(archive: Path, folder: Path, progress: bool) -> dict[str, list]:
+    """Write every file of the archive below ``folder``; returns names with size and SHA-256.
 
     One pass: the archive is 4 GB, and reading its table of contents first would unpack it twice.
     tarfile's own gzip reader ("r|gz") neither compares the checksum nor minds a missing end, so
@@ -126,17 +197,20 @@ def _unpack(archive: Path, folder: Path, progress: bool) -> dict[str, int]:
     """
     from tqdm import tqdm
 
-    written: dict[str, int] = {}
+    written: dict[str, list] = {}
+    total = 0
     with (
         gzip.open(archive) as stream,
         tarfile.open(fileobj=stream, mode="r|") as tar,
         tqdm(desc=f"unpacking {archive.name}", unit="file", disable=not progress, ncols=110) as bar,
     ):
-        for member in tar:
+        for count, member in enumerate(tar, 1):
             _check_member(archive, member)
+            total += member.size
+            _check_limits(archive, count, total)
             if member.isreg():
-                _write(tar, member, folder / member.name)
-                written[str(PurePosixPath(member.name))] = member.size
+                digest = _write(tar, member, folder / member.name)
+                written[str(PurePosixPath(member.name))] = [member.size, digest]
                 bar.update()
         while stream.read(2**20):
             pass
@@ -145,14 +219,27 @@ def _unpack(archive: Path, folder: Path, progress: bool) -> dict[str, int]:
     return written
 
 
-def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> None:
-    """One file. Its name was checked, and no link can be in the way.
+def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> str:
+    """One file; returns its SHA-256. Its name was checked, and no link can be in the way.
 
     (tarfile's own filters need Python 3.11.4.)
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    found = hashlib.sha256()
     with tar.extractfile(member) as inside, open(path, "wb") as out:
-        shutil.copyfileobj(inside, out)
+        while block := inside.read(2**20):
+            out.write(block)
+            found.update(block)
+    return found.hexdigest()
+
+
+def _check_limits(archive: Path, members: int, total: int) -> None:
+    """DataError for an archive that would fill the disk; BreakHis has 7,909 images, 4 GB."""
+    if members > MOST_MEMBERS or total > MOST_BYTES:
+        raise DataError(
+            f"{archive} is refused: it holds more than {MOST_MEMBERS} members or "
+            f"{in_bytes(MOST_BYTES)}. The official archive holds less: get it from {HOME}"
+        )
 
 
 def _check_member(archive: Path, member: tarfile.TarInfo) -> None:

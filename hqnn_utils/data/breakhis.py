@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hqnn_utils.data.archive import images_folder
+from hqnn_utils.data.archive import expected_digests, images_folder
 from hqnn_utils.data.breakhis_names import (
     HOME,
     MAGNIFICATIONS,
@@ -27,6 +27,7 @@ from hqnn_utils.data.datasets import SPLITS, ImageData
 from hqnn_utils.data.phantoms.histology import histology_phantom
 from hqnn_utils.data.splits.patients import LEVELS, assign_folds, resplit
 from hqnn_utils.runtime import DataError, choose, data_dir
+from hqnn_utils.runtime.files import StorageError, is_there
 
 HEIGHT = 460  # pixels of the original images
 
@@ -146,10 +147,12 @@ def load_breakhis(
     root = _find_root(source)
     if root == "phantom":
         return resplit(phantom_patients(size, seed), split, seed, fold, folds)
-    chosen = _choose_images(root, magnification, progress)
+    folder = images_folder(root, progress)
+    chosen = _choose_images(folder, magnification)
     _check_patients([name for _, name in chosen], folds, seed)  # before anything is decoded
     paths = [path for path, _ in chosen]
-    images, digest = resized_images(paths, Resizing(size, crop), cache, workers, progress)
+    known = expected_digests(folder)
+    images, digest = resized_images(paths, Resizing(size, crop), cache, workers, progress, known)
     data = from_names(
         [path.name for path in paths],
         images,
@@ -218,8 +221,11 @@ def _find_root(source: str | os.PathLike) -> str | os.PathLike:
     if source not in ("auto", "medmnist"):
         return source
     folder = data_dir() / "breakhis"
-    if source == "medmnist" or folder.exists():
-        return folder
+    try:
+        if source == "medmnist" or is_there(folder):
+            return folder
+    except StorageError as error:
+        raise DataError(f"{error}, or set HQNN_DATA to a folder of yours") from None
     warnings.warn(
         f"no {folder}: get the archive from {HOME} and put it there, or set HQNN_DATA.\n"
         "USING THE PHANTOM: what follows is computed on synthetic images, not on patients.",
@@ -228,11 +234,9 @@ def _find_root(source: str | os.PathLike) -> str | os.PathLike:
     return "phantom"
 
 
-def _choose_images(
-    root: str | os.PathLike, magnification: int | str, progress: bool
-) -> list[tuple[Path, SlideName]]:
+def _choose_images(root: Path, magnification: int | str) -> list[tuple[Path, SlideName]]:
     """The images of a magnification, with their names."""
-    found = list_images(images_folder(root, progress))
+    found = list_images(root)
     if magnification == "all":
         return found
     chosen = [(path, name) for path, name in found if name.magnification == magnification]

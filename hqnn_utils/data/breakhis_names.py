@@ -115,7 +115,8 @@ def list_images(root: str | os.PathLike) -> list[tuple[Path, SlideName]]:
 
     Raises
     ------
-    DataError : no such folder, no image, a name that cannot be parsed, one name in two places.
+    DataError : no such folder or one that cannot be read, also further down, no image, a name that
+        cannot be parsed, one name in two places.
     """
     root = Path(root)
     if not root.is_dir():
@@ -140,10 +141,18 @@ def list_images(root: str | os.PathLike) -> list[tuple[Path, SlideName]]:
 
 
 def _image_paths(root: Path):
-    for folder, _, names in os.walk(root):
+    for folder, _, names in os.walk(root, onerror=_unreadable):
         for name in names:
             if not name.startswith(".") and name.lower().endswith(IMAGES):
                 yield Path(folder, name)
+
+
+def _unreadable(error: OSError) -> None:
+    """A folder that cannot be read is an error: fewer images would be another data set."""
+    raise DataError(
+        f"{error.filename} cannot be read ({error.strerror}): "
+        "make it readable, or move it elsewhere"
+    ) from None
 
 
 def _parsed(path: Path) -> SlideName:

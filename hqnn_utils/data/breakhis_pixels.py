@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
+import math
 import os
 import shutil
 import sys
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
 
 from hqnn_utils.runtime import DataError, cache_dir
+from hqnn_utils.runtime.files import StorageError, cause, locked, need_folder, temporary_folder
 
 CROPS = ("centre", "squash")
+PATIENCE = 3600  # seconds to wait for another process that decodes the same images
+MOST_PIXELS = 2**26  # of one image; BreakHis's have 322,000
 BLOCK = 256  # images decoded before they are written: bounds the memory for any number of files
 
 
@@ -41,11 +45,13 @@ def resized_images(
     cache: str | os.PathLike | None = None,
     workers: int | None = None,
     progress: bool = True,
+    digests: dict[Path, str] | None = None,
 ) -> tuple[np.ndarray, str]:
     """``(images, digest)``: (N, size, size, 3) uint8, and the SHA-256 of file names and pixels.
 
     The images are mapped from the cache, so that only what is used is in memory. The cache is read
-    again as long as names and lengths of the files stay the same.
+    again as long as names, lengths and times of the files stay the same; its digest is compared,
+    and a damaged entry is made anew. Two processes wait for each other.
 
     Parameters
     ----------
@@ -53,65 +59,82 @@ def resized_images(
     cache : folder, by default ``cache_dir()``.
     workers : threads that decode, by default one a core and at most 8.
     progress : show a bar.
+    digests : SHA-256 that files must have, for those where it is known.
 
     Raises
     ------
-    DataError : an image that cannot be read, a cache that cannot be written.
+    DataError : an image that cannot be read or was changed, a cache that cannot be written.
     """
     folder = Path(cache if cache is not None else cache_dir()) / "breakhis" / _key(paths, how)
     shape = (len(paths), how.size, how.size, 3)
-    if (kept := _from_cache(folder, shape)) is not None:
+    if (kept := _from_cache(folder, paths, shape)) is not None:
         return kept
-    temporary = _folder_beside(folder)
+    remedy = "set HQNN_CACHE to a folder of yours"
     try:
-        digest = _decode(paths, how, temporary / "images.npy", workers, progress)
-        about = json.dumps({"digest": digest, "shape": shape})
-        (temporary / "about.json").write_text(about, encoding="utf-8")
-        shutil.rmtree(folder, ignore_errors=True)  # a damaged entry
-        os.replace(temporary, folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-    return _from_cache(folder, shape)
+        need_folder(folder.parent, remedy, room=math.prod(shape))
+        with locked(folder, PATIENCE, "wait until it is done, or end that process"):
+            if (kept := _from_cache(folder, paths, shape)) is not None:  # made while we waited
+                return kept
+            with temporary_folder(folder) as temporary:
+                target = temporary / "images.npy"
+                digest = _decode(paths, how, target, workers, progress, digests or {})
+                about = json.dumps({"digest": digest, "shape": shape})
+                (temporary / "about.json").write_text(about, encoding="utf-8")
+                shutil.rmtree(folder, ignore_errors=True)  # a damaged entry
+                os.replace(temporary, folder)
+    except StorageError as error:
+        raise DataError(str(error)) from None
+    except OSError as error:
+        reason = cause(error, folder)
+        raise DataError(f"{folder.parent} cannot be written ({reason}): {remedy}") from None
+    return _from_cache(folder, paths, shape)
 
 
 def _key(paths: list[Path], how: Resizing) -> str:
-    """Name of a cache entry. The 1 counts the ways in which this module has resized so far."""
-    key = hashlib.sha256(f"1|{how.size}|{how.crop}".encode())
+    """Name of a cache entry. The 2 counts the ways in which this module has resized so far."""
+    key = hashlib.sha256(f"2|{how.size}|{how.crop}".encode())
     for path in paths:
-        key.update(f"|{path.name}:{path.stat().st_size}".encode())
+        about = path.stat()
+        key.update(f"|{path.name}:{about.st_size}:{about.st_mtime_ns}".encode())
     return key.hexdigest()[:32]
 
 
-def _folder_beside(folder: Path) -> Path:
-    """A new folder to work in: what is half made never stands under the final name."""
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(dir=folder.parent, prefix="unfinished-"))
-    except OSError as error:
-        raise DataError(
-            f"{folder.parent} cannot be written ({error.strerror}): "
-            "set HQNN_CACHE to a folder of yours"
-        ) from None
-
-
-def _from_cache(folder: Path, shape: tuple) -> tuple[np.ndarray, str] | None:
+def _from_cache(folder: Path, paths: list[Path], shape: tuple) -> tuple[np.ndarray, str] | None:
+    """What is kept; ``None`` where there is nothing, or something else than was written."""
     try:
         images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
         about = json.loads((folder / "about.json").read_text(encoding="utf-8"))
         if images.shape == shape and images.dtype == np.uint8 and about["shape"] == list(shape):
-            return images, about["digest"]
-    except (OSError, ValueError, EOFError, KeyError, TypeError):
-        pass  # not there, or damaged: decoded again
+            digest = _digest_of_names(paths)
+            for start in range(0, len(images), BLOCK):
+                digest.update(np.ascontiguousarray(images[start : start + BLOCK]))
+            if digest.hexdigest() == about["digest"]:
+                return images, about["digest"]
+    except (FileNotFoundError, NotADirectoryError, ValueError, EOFError, KeyError, TypeError):
+        return None  # not there, or damaged: decoded again
+    except OSError as error:
+        raise DataError(
+            f"{folder} cannot be read ({cause(error, folder)}): set HQNN_CACHE to a folder of yours"
+        ) from None
     return None
 
 
+def _digest_of_names(paths: list[Path]):
+    return hashlib.sha256("|".join(path.name for path in paths).encode())
+
+
 def _decode(
-    paths: list[Path], how: Resizing, target: Path, workers: int | None, progress: bool
+    paths: list[Path],
+    how: Resizing,
+    target: Path,
+    workers: int | None,
+    progress: bool,
+    digests: dict[Path, str],
 ) -> str:
     """Decode, resize and write an ``.npy`` file, block by block. Returns the digest."""
     from tqdm import tqdm
 
-    digest = hashlib.sha256("|".join(path.name for path in paths).encode())
+    digest = _digest_of_names(paths)
     shape = (len(paths), how.size, how.size, 3)
     bar = tqdm(
         total=len(paths),
@@ -131,7 +154,8 @@ def _decode(
         np.lib.format.write_array_header_1_0(stream, header)
         for start in range(0, len(paths), BLOCK):
             block = paths[start : start + BLOCK]
-            for pixels in pool.map(partial(read_image, how=how), block):
+            wanted = [digests.get(path) for path in block]
+            for pixels in pool.map(read_image, block, repeat(how), wanted):
                 content = pixels.tobytes()
                 stream.write(content)
                 digest.update(content)
@@ -139,14 +163,34 @@ def _decode(
     return digest.hexdigest()
 
 
-def read_image(path: Path, how: Resizing) -> np.ndarray:
-    """One image (size, size, 3) uint8, from whatever size and mode the file has."""
+def read_image(path: Path, how: Resizing, sha256: str | None = None) -> np.ndarray:
+    """One image (size, size, 3) uint8, from whatever size the file has.
+
+    Grey images of 16 bits are scaled to 0..255, transparency is left out. A mode whose colours or
+    brightness would be guessed is refused: 32 bits a channel, inks instead of light.
+
+    Parameters
+    ----------
+    path, how : the file and what becomes of it.
+    sha256 : what the file must be, ``None`` to take any.
+
+    Raises
+    ------
+    DataError : no image, a damaged or changed one, or one of a mode that is refused.
+    """
     from PIL import Image
 
     damaged = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)  # Pillow raises all
     try:
-        with Image.open(path) as opened:
-            image = opened.convert("RGB")
+        content = path.read_bytes()
+        if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
+            raise DataError(
+                f"{path} was changed after it was unpacked: delete it, and it is restored from the "
+                "archive the next time"
+            )
+        with Image.open(io.BytesIO(content)) as opened:
+            _check_pixels(path, opened)
+            image = _in_colour(path, opened)
     except damaged as error:
         raise DataError(
             f"{path} cannot be read as an image ({error}): "
@@ -155,6 +199,27 @@ def read_image(path: Path, how: Resizing) -> np.ndarray:
     box = _central_square(image) if how.crop == "centre" else None
     size = (how.size, how.size)
     return np.asarray(image.resize(size, Image.Resampling.BILINEAR, box=box))
+
+
+def _check_pixels(path: Path, opened) -> None:
+    if opened.width * opened.height > MOST_PIXELS:
+        raise DataError(
+            f"{path} has {opened.width} x {opened.height} pixels, more than {MOST_PIXELS}: cut it"
+        )
+    if getattr(opened, "n_frames", 1) != 1:
+        raise DataError(f"{path} holds {opened.n_frames} pictures: save the one that is meant")
+
+
+def _in_colour(path: Path, opened):
+    """The image as RGB; DataError for a mode that Pillow would turn into something else."""
+    from PIL import Image
+
+    if opened.mode.startswith("I;16") or (opened.mode == "I" and opened.format == "PNG"):
+        grey = np.asarray(opened).astype(np.float64) / 257  # 65535 becomes 255
+        return Image.fromarray(np.clip(np.rint(grey), 0, 255).astype(np.uint8)).convert("RGB")
+    if opened.mode not in ("1", "L", "P", "RGB", "RGBA", "LA", "PA"):
+        raise DataError(f"{path} has pixels of mode {opened.mode}: save it as 8-bit RGB or grey")
+    return opened.convert("RGB")
 
 
 def _central_square(image) -> tuple[int, int, int, int]:

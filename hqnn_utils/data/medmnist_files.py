@@ -6,8 +6,8 @@ Yang et al., MedMNIST v2, Scientific Data 10 (2023), 41; https://medmnist.com.
 from __future__ import annotations
 
 import hashlib
+import math
 import os
-import tempfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +16,14 @@ import numpy as np
 
 from hqnn_utils.data.datasets import CLASS_NAMES, SPLITS, ImageData
 from hqnn_utils.runtime import DataError, data_dir
+from hqnn_utils.runtime.fetching import FetchError, UnreachableError, fetch
+from hqnn_utils.runtime.files import StorageError, in_bytes, need_folder, need_memory
 
 SIZES = (28, 64, 128, 224)
+HEADERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
 KEYS = tuple(f"{part}_{kind}" for part in SPLITS for kind in ("images", "labels"))
 
 
@@ -85,40 +91,32 @@ def _size_suffix(size: int) -> str:
 
 
 def download(path: Path, flag: str, size: int) -> None:
-    """Fetch the official file through medmnist, which compares its MD5.
+    """Fetch the official file from the address that medmnist names; its MD5 is compared.
+
+    (medmnist's own download waits for ever, and takes Ctrl-C and a full disk for no network.)
 
     Raises
     ------
-    ConnectionError : not reachable. The message says how to get the file by hand.
-    DataError : the folder cannot be written.
+    ConnectionError : no network. The message says how to get the file by hand.
+    DataError : the server answered with something else, or the folder cannot be written.
     """
+    source = official_source(flag, size)
+    by_hand = (
+        f"Fetch {source['url']} by hand (MD5 {source['md5']}), put it into {path.parent}, "
+        "or point HQNN_DATA at a folder that holds it"
+    )
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # In a folder of its own an interrupted download leaves no half file under the real name.
-        with tempfile.TemporaryDirectory(dir=path.parent) as temporary:
-            _download_into(temporary, path, flag, size)
-            os.replace(Path(temporary) / path.name, path)
-    except ConnectionError:
-        raise
-    except OSError as error:
-        raise DataError(
-            f"data folder {path.parent} cannot be written ({error.strerror}): "
-            "set HQNN_DATA to a folder of yours"
-        ) from None
-
-
-def _download_into(folder: str, path: Path, flag: str, size: int) -> None:
-    import medmnist
-
-    dataset = getattr(medmnist, medmnist.INFO[flag]["python_class"])
-    try:
-        dataset(split="train", download=True, root=folder, size=size)
-    except (RuntimeError, OSError):
-        source = official_source(flag, size)
+        need_folder(path.parent, "set HQNN_DATA to a folder of yours")
+        fetch(source["url"], path, "md5", source["md5"])
+    except UnreachableError as error:
         raise ConnectionError(
-            f"{path.name} could not be downloaded (no network, or the server is down). "
-            f"Fetch {source['url']} by hand (MD5 {source['md5']}), put it into {path.parent}, "
-            "or point HQNN_DATA at a folder that holds it"
+            f"{path.name} could not be downloaded (no network, or the server is down). {by_hand}"
+        ) from error
+    except FetchError as error:
+        raise DataError(f"{path.name} could not be downloaded: {error}. {by_hand}") from None
+    except StorageError as error:
+        raise DataError(
+            f"data folder: {error}. Make room, or set HQNN_DATA to a folder of yours"
         ) from None
 
 
@@ -195,6 +193,7 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
                 raise DataError(
                     f"{path} lacks {', '.join(missing)}: a MedMNIST file holds {', '.join(KEYS)}"
                 )
+            _check_room(path, archive.zip)
             return {key: archive[key] for key in KEYS}
     except (zipfile.BadZipFile, EOFError, OSError, KeyError, AttributeError) as error:
         raise DataError(
@@ -207,6 +206,31 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
         raise DataError(
             f"{path} {reason}: get the official file, or save plain arrays with numpy.savez"
         ) from None
+
+
+def _check_room(path: Path, archive: zipfile.ZipFile) -> None:
+    """DataError for arrays that are longer than what the file holds, or than the free memory.
+
+    A small file can unpack to more than any disk: what it says of itself is read first.
+    """
+    total = 0
+    for key in KEYS:
+        with archive.open(f"{key}.npy") as stream:
+            read_header = HEADERS.get(np.lib.format.read_magic(stream))
+            if read_header is None:
+                raise ValueError(f"{key} has an unknown version of numpy's format")
+            shape, _, dtype = read_header(stream)
+        said, there = math.prod(shape) * dtype.itemsize, archive.getinfo(f"{key}.npy").file_size
+        if not dtype.hasobject and said > there:
+            raise DataError(
+                f"{path} is damaged: {key} would be {in_bytes(said)}, the file holds "
+                f"{in_bytes(there)} of it. Delete it and get it again"
+            )
+        total += there
+    try:
+        need_memory(2 * total, f"{path}", "take a smaller size")
+    except MemoryError as error:
+        raise DataError(str(error)) from None
 
 
 def _check_images(path: Path, arrays: dict[str, np.ndarray]) -> None:

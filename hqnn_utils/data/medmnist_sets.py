@@ -21,6 +21,7 @@ from hqnn_utils.data.medmnist_files import (
 )
 from hqnn_utils.data.phantoms.breast import breast_phantom
 from hqnn_utils.runtime import DataError, choose
+from hqnn_utils.runtime.files import StorageError, is_there
 
 
 def load_breastmnist(
@@ -141,7 +142,11 @@ def _meaning(flag: str, positive, class_names: tuple[str, str] | None) -> Meanin
 def _official(flag: str, size: int, root, meaning: Meaning) -> ImageData:
     """The official file, downloaded where it is not there. ConnectionError: not reachable."""
     path = official_file(flag, size, root)
-    if not path.exists():
+    try:
+        missing = not is_there(path)
+    except StorageError as error:
+        raise DataError(f"{error}, or set HQNN_DATA to a folder of yours") from None
+    if missing:
         download(path, flag, size)
     md5 = official_source(flag, size)["md5"]
     return read_medmnist_file(path, md5, "medmnist", meaning)

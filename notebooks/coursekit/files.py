@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,7 +60,7 @@ class Tree:
 
     def times(self) -> dict:
         """Return the measured times: notebook, profile, then ``seconds`` and the circumstances."""
-        return json.loads(self.timings.read_text()) if self.timings.exists() else {}
+        return json.loads(self.timings.read_text(encoding="utf-8")) if self.timings.exists() else {}
 
 
 HERE = Tree(Path(__file__).resolve().parents[2])
@@ -73,9 +74,46 @@ def read(path: Path):
 def write(notebook, path: Path) -> None:
     """Write a notebook as the course stores it; an invalid one is an error and not written."""
     nbformat.validate(notebook)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = nbformat.writes(notebook, indent=1, ensure_ascii=False)
-    path.write_text(text + "\n", encoding="utf-8")
+    write_text(nbformat.writes(notebook, indent=1, ensure_ascii=False) + "\n", path)
+
+
+def write_text(text: str, path: Path) -> None:
+    """Write a file so that an interrupt leaves the old one or the new one."""
+    from hqnn_utils.runtime.files import whole_file
+
+    with whole_file(path) as stream:
+        stream.write(text.encode())
+
+
+def check_out(tree: Tree, out: Path, targets: Iterable[Path] = ()) -> None:
+    """SystemExit where ``--out`` would overwrite what is a source and not a product.
+
+    Within the course only ``build`` takes products; elsewhere no notebook that holds solutions is
+    replaced, nor anything in another checkout of the course.
+    """
+    out, build = out.resolve(), tree.root / "build"
+    in_a_course = any(
+        (folder / "notebooks" / "course.yml").exists() for folder in (out, *out.parents)
+    )
+    if out == build or (in_a_course and not out.is_relative_to(build)):
+        raise SystemExit(
+            f"--out {out} lies among the sources of the course: name a folder in {build}, "
+            "or one elsewhere"
+        )
+    for target in targets:
+        if target.exists() and _is_source(target):
+            raise SystemExit(f"{target} is a notebook of somebody's: name another folder as --out")
+
+
+def _is_source(path: Path) -> bool:
+    """Whether a notebook was written by somebody: neither executed by us nor a student version."""
+    try:
+        notebook = read(path)
+    except (ValueError, OSError):  # no notebook at all: not ours either
+        return True
+    return "papermill" not in notebook.metadata and any(
+        "solution" in tags(cell) for cell in notebook.cells
+    )
 
 
 def tags(cell) -> list[str]:

@@ -11,10 +11,16 @@ import subprocess
 
 from coursekit import tables
 from coursekit.alt import write_alts
-from coursekit.files import Tree, read, tags, write
+from coursekit.files import Tree, read, tags, write, write_text
 from coursekit.folding import fold
 
-ON_GITHUB = r"[\w.-]+/[\w.-]+"
+# An address lands in install cells, where IPython and a shell read it: nothing that either of them
+# takes for more than a letter is let through.
+ON_GITHUB = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})/[A-Za-z0-9._-]{1,100}"
+_PATH = r"(?:/[A-Za-z0-9._~+-]+)+"
+_HOST = r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::\d{1,5})?"
+ELSEWHERE = rf"https://{_HOST}{_PATH}|ssh://(?:[A-Za-z0-9._-]+@)?{_HOST}{_PATH}|file://{_PATH}"
+BRANCH = r"[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9][A-Za-z0-9._-]*)*"
 COLAB_BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
 KAGGLE_BADGE = "https://kaggle.com/static/images/open-in-kaggle.svg"
 SOURCE_BADGE = "https://img.shields.io/badge/view-source-lightgrey?logo=github"
@@ -24,12 +30,12 @@ NO_ADDRESS = "no address set: run `make retarget REPO=owner/name` in your copy f
 
 def clone_address(course: dict) -> str | None:
     """``git+...`` address for pip, or None while no address is set."""
-    repository = course["repository"]
-    if not repository:
+    if not course["repository"]:
         return None
+    repository = clean_address(course["repository"])
     if re.fullmatch(ON_GITHUB, repository):
         repository = f"https://github.com/{repository}"
-    return f"git+{repository}@{course['branch']}"
+    return f"git+{repository}@{clean_branch(course['branch'])}"
 
 
 def bootstrap_source(course: dict) -> str:
@@ -54,7 +60,8 @@ def badges_source(course: dict, entry: dict, times: dict, branch: str = "") -> s
     lines = []
     repository = course["repository"]
     if repository and re.fullmatch(ON_GITHUB, repository):
-        page = f"{repository}/blob/{branch or course['branch']}/notebooks/{entry['name']}.ipynb"
+        there = clean_branch(branch or course["branch"])
+        page = f"{repository}/blob/{there}/notebooks/{entry['name']}.ipynb"
         source = f"https://github.com/{page}"
         colab = f"https://colab.research.google.com/github/{page}"
         kaggle = f"https://kaggle.com/kernels/welcome?src={source}"
@@ -136,7 +143,7 @@ def sync(tree: Tree, check: bool = False, entries: list[dict] | None = None) -> 
     if new != old:
         stale.append("README.md")
         if not check:
-            tree.readme.write_text(new, encoding="utf-8")
+            write_text(new, tree.readme)
     return stale
 
 
@@ -168,8 +175,10 @@ def retarget(tree: Tree, repository: str | None) -> str:
     """Set the course's address (default: the git remote) and rewrite all that depends on it."""
     address = clean_address(repository or remote_address(tree))
     old = tree.course_file.read_text(encoding="utf-8")
-    new = re.sub(r"(?m)^repository: \S+", f"repository: {address}", old)
-    tree.course_file.write_text(new, encoding="utf-8")
+    new, found = re.subn(r"(?m)^repository: \S+", lambda _: f"repository: {address}", old)
+    if found != 1:
+        raise SystemExit(f"{tree.course_file} has {found} lines 'repository: ...', expected one")
+    write_text(new, tree.course_file)
     sync(tree)
     return address
 
@@ -184,13 +193,26 @@ def remote_address(tree: Tree) -> str:
 
 
 def clean_address(repository: str) -> str:
-    """``owner/name`` for an address on GitHub, else an address that git can clone."""
+    """``owner/name`` for an address on GitHub, else an address that git can clone.
+
+    SystemExit for anything else: letters, digits and ``._~+-`` between slashes, and no ``..``.
+    """
     address = repository.strip().removesuffix("/").removesuffix(".git")
-    if match := re.search(rf"github\.com[:/]({ON_GITHUB})$", address):
-        return match[1]
-    if not re.fullmatch(rf"{ON_GITHUB}|(https|ssh|file)://\S+", address):
+    if match := re.fullmatch(rf"(?:https://|ssh://git@|git@)github\.com[:/]({ON_GITHUB})", address):
+        address = match[1]
+    is_known = re.fullmatch(rf"{ON_GITHUB}|{ELSEWHERE}", address, re.ASCII)
+    if not is_known or any(
+        part.strip(".") == "" for part in address.split("://")[-1].split("/")[1:]
+    ):
         raise SystemExit(
             f"{address!r} is no address: "
             "give owner/name, or a https, ssh or file address that git can clone"
         )
     return address
+
+
+def clean_branch(name: str) -> str:
+    """The name of a branch as it stands in ``course.yml``; SystemExit for what is none."""
+    if not re.fullmatch(BRANCH, str(name), re.ASCII) or ".." in name:
+        raise SystemExit(f"{name!r} in course.yml is no name of a branch")
+    return name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from pathlib import Path
 from coursekit import tables
 from coursekit.alt import write_alts
 from coursekit.figures import shrink_figures
-from coursekit.files import HERE, Tree, clear, code_digest, read, tags, write
+from coursekit.files import HERE, Tree, check_out, clear, code_digest, read, tags, write
 from coursekit.folding import fold
 from coursekit.generated import sync
 from coursekit.pages import to_html
@@ -83,6 +84,7 @@ def run(tree: Tree, name: str, profile: str, out: Path) -> None:
     if not source.exists():
         known = ", ".join(entry["name"] for entry in tree.course()["notebooks"])
         raise SystemExit(f"no notebook {stem!r}; known: {known}")
+    check_out(tree, out, [out / source.name])
     results = out / "results"
     remove_records(results / stem)
     print(f"running {stem} in the {profile} profile ...", flush=True)
@@ -106,23 +108,66 @@ def execute(tree: Tree, names: list[str]) -> None:
     Outputs, records, the digest of the code and the times. ``names`` are names or numbers of
     notebooks; all where there are none.
     """
+    from hqnn_utils.runtime.files import StorageError, locked
+
+    entries = _entries_of(tree, names)
+    scratch = tree.root / "build" / "execute"
+    try:
+        with locked(scratch, 1, "wait until the other run of make notebooks has ended"):
+            for entry in entries:
+                _execute(tree, entry, scratch)
+            sync(tree, entries=entries)
+    except StorageError as error:
+        raise SystemExit(str(error)) from None
+
+
+def _entries_of(tree: Tree, names: list[str]) -> list[dict]:
+    """The entries of ``course.yml`` for names or numbers; SystemExit for one that is unknown."""
     entries = tree.course()["notebooks"]
-    if names:
-        entries = [e for e in entries if e["name"] in names or e["name"][:2] in names]
-    if not entries:
-        raise SystemExit(f"no notebook among {names}")
-    for entry in entries:
-        path = tree.path_of(entry)
-        scratch = tree.root / "build" / "execute"
-        copy = scratch / path.name
-        _, smoke = run_notebook(path, copy, "smoke", scratch / "results")
-        remove_records(tree.results / entry["name"])
-        notebook, laptop = run_notebook(path, copy, "laptop", tree.results, progress=True)
-        store_outputs(notebook, path)
-        store_times(tree, entry["name"], smoke=smoke, laptop=laptop)
-        size = path.stat().st_size / 1024
-        print(f"{entry['name']}: smoke {smoke:.0f} s, laptop {laptop:.0f} s, {size:.0f} kB")
-    sync(tree, entries=entries)
+    unknown = [name for name in names if not any(name in _called(e) for e in entries)]
+    if unknown:
+        known = ", ".join(entry["name"] for entry in entries)
+        raise SystemExit(f"no notebook among {unknown}; known: {known}")
+    return [e for e in entries if not names or any(name in _called(e) for name in names)]
+
+
+def _called(entry: dict) -> tuple[str, str]:
+    return entry["name"], entry["name"][:2]
+
+
+def _execute(tree: Tree, entry: dict, scratch: Path) -> None:
+    """One notebook. What is stored stays as it is until everything that replaces it is complete."""
+    path, name = tree.path_of(entry), entry["name"]
+    copy = scratch / path.name
+    _, smoke = run_notebook(path, copy, "smoke", scratch / "results")
+    stored, made = tree.results / name, scratch / "laptop" / name
+    shutil.rmtree(made, ignore_errors=True)
+    if stored.exists():  # what a notebook reads there besides its own records
+        shutil.copytree(stored, made)
+    remove_records(made)
+    notebook, laptop = run_notebook(path, copy, "laptop", made.parent, progress=True)
+    if made.exists():
+        replace_folder(made, stored)
+    store_outputs(notebook, path)
+    store_times(tree, name, smoke=smoke, laptop=laptop)
+    size = path.stat().st_size / 1024
+    print(f"{name}: smoke {smoke:.0f} s, laptop {laptop:.0f} s, {size:.0f} kB")
+
+
+def replace_folder(new: Path, old: Path) -> None:
+    """Put a complete folder in the place of another one; an error leaves the old one there."""
+    aside = new.with_name(f"{new.name}.before")
+    shutil.rmtree(aside, ignore_errors=True)
+    old.parent.mkdir(parents=True, exist_ok=True)
+    if old.exists():
+        os.replace(old, aside)
+    try:
+        os.replace(new, old)
+    except BaseException:
+        if aside.exists():
+            os.replace(aside, old)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def store_outputs(notebook, path: Path) -> None:
@@ -145,17 +190,19 @@ def store_outputs(notebook, path: Path) -> None:
 def store_times(tree: Tree, name: str, **seconds: float) -> None:
     """Add the measured seconds of each profile to the course's times."""
     from hqnn_utils.records import write_json_atomically
+    from hqnn_utils.runtime.files import locked
 
     measured_on = {
         "cores": os.cpu_count(),
         "date": date.today().isoformat(),
         "python": sys.version.split()[0],
     }
-    times = tree.times()
-    found = times.setdefault(name, {})
-    for profile, value in seconds.items():
-        found[profile] = {"seconds": round(value, 1), **measured_on}
-    write_json_atomically(tree.timings, times)
+    with locked(tree.timings, 60, "run again when the other process has ended"):
+        times = tree.times()
+        found = times.setdefault(name, {})
+        for profile, value in seconds.items():
+            found[profile] = {"seconds": round(value, 1), **measured_on}
+        write_json_atomically(tree.timings, times)
 
 
 def tidy(notebook):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+import shlex
 import shutil
 from pathlib import Path
 
 from coursekit.comments import code_only
-from coursekit.files import Tree, clear, read, tags, write
-from coursekit.generated import badges_source
+from coursekit.files import Tree, check_out, clear, read, tags, write, write_text
+from coursekit.generated import badges_source, clean_branch
 
 README = """\
 # {title}: student versions
@@ -95,13 +96,17 @@ def open_solution(cell, name: str) -> None:
 def student(tree: Tree, out: Path) -> None:
     """Write the student versions into a folder that can be published as a branch as it is."""
     course, times = tree.course(), tree.times()
+    made_of = {
+        tree.path_of(e): out / "notebooks" / tree.path_of(e).name for e in course["notebooks"]
+    }
+    check_out(tree, out, made_of.values())
     for entry in course["notebooks"]:
         path = tree.path_of(entry)
-        made = out / "notebooks" / path.name
+        made = made_of[path]
         write(student_version(read(path), course, entry, times), made)
         print(made)
     shutil.copy(tree.glossary, out / "notebooks")
-    (out / "README.md").write_text(README.format(title=course["title"]), encoding="utf-8")
+    write_text(README.format(title=course["title"]), out / "README.md")
     print(f"\nTo publish them as the branch {course['student_branch']} that their badges open:\n")
     inside = out.is_relative_to(tree.root)
     print(publish_commands(course, out.relative_to(tree.root) if inside else out))
@@ -113,4 +118,5 @@ def publish_commands(course: dict, folder: Path) -> str:
     The folder becomes a repository of its own: the course's checkout is left alone. The branch
     holds nothing but what is generated, which is why it is overwritten.
     """
-    return PUBLISH.format(folder=folder, branch=course["student_branch"])
+    branch = clean_branch(course["student_branch"])
+    return PUBLISH.format(folder=shlex.quote(str(folder)), branch=branch)

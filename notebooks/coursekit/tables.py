@@ -43,7 +43,7 @@ def bench_table(tree: Tree) -> str:
     path = tree.results / "benchmarks" / "quantum_layer_cpu.json"
     if not path.exists():
         return "No record yet: `make bench` makes it."
-    record = json.loads(path.read_text())
+    record = json.loads(path.read_text(encoding="utf-8"))
     timings = record["timings"]["basic"]
     sizes = sorted(timings, key=lambda size: [int(number) for number in size.split(",")])
     smallest = timings[sizes[0]]

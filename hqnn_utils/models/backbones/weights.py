@@ -19,6 +19,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from hqnn_utils.runtime.fetching import FetchError, UnreachableError, fetch
+from hqnn_utils.runtime.files import StorageError
+
 # DenseNet's published files have a dot too many: "denselayer1.norm.1.weight" is "norm1.weight".
 DENSENET_OLD_NAME = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
 # Old files lack this counter of batch norm. It decides nothing where momentum is a number.
@@ -46,22 +49,37 @@ def imagenet_state(name: str, version: str = "IMAGENET1K_V1") -> dict:
     from torchvision.models import get_model_weights
 
     weights = get_model_weights(name)[version]
-    _check_cached(Path(torch.hub.get_dir()) / "checkpoints" / Path(weights.url).name)
+    file = Path(torch.hub.get_dir()) / "checkpoints" / Path(weights.url).name
+    otherwise = (
+        "Use weights=None to start from random weights, "
+        f"or fetch {weights.url} elsewhere and give its path as weights=."
+    )
     try:
-        with _silence():
-            return weights.get_state_dict(
-                progress=False, check_hash=True, map_location="cpu", weights_only=True
-            )
-    except OSError as error:  # URLError is one: no network, no such host, refused, not found
+        if not file.exists():
+            fetch(weights.url, file, "sha256", _digest_in_name(file) or "")
+    except UnreachableError as error:
         raise WeightsError(
-            f"ImageNet weights of {name} are not reachable ({error}). "
-            "Use weights=None to start from random weights, "
-            f"or fetch {weights.url} elsewhere and give its path as weights=."
-        ) from None
-    except RuntimeError as error:  # torch.hub: invalid hash value
+            f"ImageNet weights of {name} are not reachable ({error}). {otherwise}"
+        ) from error
+    except FetchError as error:
+        if "damaged" in str(error):
+            raise WeightsError(
+                f"ImageNet weights of {name} arrived damaged ({error}): run again, "
+                "or use weights=None"
+            ) from None
         raise WeightsError(
-            f"ImageNet weights of {name} arrived damaged ({error}): run again, or use weights=None"
+            f"ImageNet weights of {name} are not reachable ({error}). {otherwise}"
         ) from None
+    except StorageError as error:
+        raise WeightsError(
+            f"ImageNet weights of {name} cannot be kept: {error}: make room, or set TORCH_HOME to "
+            "a folder of yours"
+        ) from None
+    _check_cached(file)
+    with _silence():
+        return weights.get_state_dict(
+            progress=False, check_hash=True, map_location="cpu", weights_only=True
+        )
 
 
 @contextlib.contextmanager
@@ -77,14 +95,16 @@ def _check_cached(file: Path) -> None:
 
     The file's name holds the first digits of its SHA-256: ``resnet18-f37072fd.pth``.
     """
-    wanted = re.search(r"-([0-9a-f]{8,})\.", file.name)
-    if wanted is None or not file.exists():
-        return
-    if not sha256_of(file).startswith(wanted[1]):
+    wanted = _digest_in_name(file)
+    if wanted is not None and not sha256_of(file).startswith(wanted):
         raise WeightsError(
-            f"{file} is damaged (its SHA-256 does not begin with {wanted[1]}): "
-            "delete it and run again"
+            f"{file} is damaged (its SHA-256 does not begin with {wanted}): delete it and run again"
         )
+
+
+def _digest_in_name(file: Path) -> str | None:
+    found = re.search(r"-([0-9a-f]{8,})\.", file.name)
+    return found and found[1]
 
 
 def sha256_of(file: Path) -> str:

@@ -1,0 +1,284 @@
+"""Files: written whole or not at all, one writer at a time, checked when they are read.
+
+A reader never finds half a file, two processes never take each other's work, and a flipped bit is
+noticed. Errors say what is the matter: a full disk is not "no network".
+"""
+
+from __future__ import annotations
+
+import errno
+import glob
+import hashlib
+import json
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+MAGIC = b"hqnn-sealed 1 "
+LONGEST_NAME = 200  # characters: file systems take 255 bytes, and a temporary name is longer
+
+
+class StorageError(OSError):
+    """A folder or file that cannot be written or locked; the message names it and the remedy."""
+
+
+class SealError(ValueError):
+    """A sealed file that is damaged, cut short, or no sealed file at all."""
+
+
+# ------------------------------------------------------------------------------ what went wrong
+
+
+def cause(error: OSError, place: str | os.PathLike) -> str:
+    """The reason of an error of the file system in words; for a full disk also what is left."""
+    if isinstance(error, StorageError):
+        return str(error)
+    if error.errno == errno.ENOSPC:
+        return f"the disk is full, {in_bytes(free_space(place))} are free"
+    known = {
+        errno.EDQUOT: "your quota there is used up",
+        errno.EROFS: "it is read-only",
+    }
+    return known.get(error.errno) or error.strerror or str(error)
+
+
+def is_full(error: OSError) -> bool:
+    """Whether the error says that nothing more can be stored there."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def in_bytes(n: float) -> str:
+    """A number of bytes in words, e.g. ``"3.2 GB"``."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if n < 1000:
+            return f"{n:.0f} {unit}" if unit == "bytes" else f"{n:.1f} {unit}"
+        n /= 1000
+    return f"{n:.1f} TB"
+
+
+def free_space(place: str | os.PathLike) -> int:
+    """Bytes free where a file or folder lies, or would lie once it is made."""
+    place = Path(place).absolute()
+    while not place.exists():
+        place = place.parent
+    return shutil.disk_usage(place).free
+
+
+def need_folder(folder: str | os.PathLike, remedy: str, room: int = 0) -> Path:
+    """Make a folder and see that files can be written into it: before the work, not after it.
+
+    Parameters
+    ----------
+    remedy : said behind the cause, e.g. ``"set HQNN_CACHE to a folder of yours"``.
+    room : bytes that will be written.
+
+    Raises
+    ------
+    StorageError : it cannot be made or written, or has too little room.
+    """
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise StorageError(
+            f"{folder} cannot be written ({cause(error, folder)}): {remedy}"
+        ) from None
+    free = free_space(folder)
+    if free < room:
+        raise StorageError(
+            f"{folder} has too little room: {in_bytes(room)} are needed, {in_bytes(free)} are "
+            f"free: make room, or {remedy}"
+        )
+    return folder
+
+
+def need_memory(needed: int, what: str, remedy: str) -> None:
+    """MemoryError where ``what`` needs more bytes than this machine has free; it says how many."""
+    import psutil
+
+    free = psutil.virtual_memory().available
+    if needed > free:
+        raise MemoryError(
+            f"{what} needs {in_bytes(needed)} of memory, {in_bytes(free)} are free: {remedy}"
+        )
+
+
+def is_there(path: str | os.PathLike) -> bool:
+    """Whether a file or folder is there; StorageError where that cannot be known.
+
+    ``Path.exists`` says no to a folder that may not be read, and to a link whose target is gone:
+    what is taken for missing is then replaced by something else.
+    """
+    path = Path(path)
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        if path.is_symlink():
+            raise StorageError(f"{path} is a link to something that is gone: mend it") from None
+        return False
+    except OSError as error:
+        raise StorageError(f"{path} cannot be read ({cause(error, path)})") from None
+    return True
+
+
+# ------------------------------------------------------------------------- whole or not at all
+
+# The machine stands in temporary names: on a shared disk only the machine that made one can tell
+# whether its process still lives.
+_MACHINE = hashlib.sha256(socket.gethostname().encode()).hexdigest()[:6]
+
+
+def _stem(path: Path) -> str:
+    return f".{path.name[:LONGEST_NAME]}.{_MACHINE}-"
+
+
+@contextmanager
+def whole_file(path: str | os.PathLike) -> Iterator[BinaryIO]:
+    """A stream whose content takes the name ``path`` when all of it is written, and not before.
+
+    The temporary name is this process's own; what a killed process left is swept. OSError as the
+    file system raises it; nothing is left behind then.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sweep(path)
+    prefix = f"{_stem(path)}{os.getpid()}-"
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=prefix, suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def temporary_folder(path: str | os.PathLike) -> Iterator[Path]:
+    """A folder beside ``path`` to work in: this process's own, and gone afterwards.
+
+    Whoever is done renames it, or what is in it.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sweep(path)
+    prefix = f"{_stem(path)}{os.getpid()}-"
+    made = Path(tempfile.mkdtemp(dir=path.parent, prefix=prefix, suffix=".tmp"))
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def sweep(path: str | os.PathLike) -> None:
+    """Remove what processes that were killed left beside ``path``; what is in use stays."""
+    import psutil
+
+    path = Path(path)
+    stem = _stem(path)
+    for left in path.parent.glob(f"{glob.escape(stem)}*.tmp"):
+        pid = left.name.removeprefix(stem).partition("-")[0]
+        if pid.isdecimal() and not psutil.pid_exists(int(pid)):
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink(missing_ok=True)
+
+
+# ---------------------------------------------------------------------------- one at a time
+
+
+@contextmanager
+def locked(path: str | os.PathLike, seconds: float, remedy: str) -> Iterator[None]:
+    """Hold the lock of a file or folder; another process waits, for ``seconds`` at most.
+
+    The lock is the hidden file ``.<name>.lock`` beside it, which goes when it is released. It is
+    free again when its holder ends, however it ends.
+
+    Raises
+    ------
+    StorageError : somebody else held it all the time, or no lock can be made there.
+    """
+    from filelock import FileLock, Timeout
+
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path.with_name(f".{path.name[:LONGEST_NAME]}.lock"), timeout=seconds)
+        lock.acquire()
+    except Timeout:
+        raise StorageError(
+            f"{path} has been in use by another process for {seconds:.0f} seconds: {remedy}"
+        ) from None
+    except OSError as error:
+        raise StorageError(
+            f"{path.parent} cannot be written ({cause(error, path)}): {remedy}"
+        ) from None
+    try:
+        yield
+    finally:
+        # Removed while it is held: filelock sees that a file it locked has no name any more, and
+        # tries again. Windows keeps files that are open; there it stays.
+        with suppress(OSError):
+            os.unlink(lock.lock_file)
+        lock.release()
+
+
+# ------------------------------------------------------------------------- checked when read
+
+
+def write_sealed(path: str | os.PathLike, content: bytes, **about) -> None:
+    """Write bytes below one line that holds their SHA-256 and ``about``, whole or not at all."""
+    line = json.dumps({**about, "sha256": _digest(content, about)}, sort_keys=True)
+    with whole_file(path) as stream:
+        stream.write(MAGIC + line.encode() + b"\n")
+        stream.write(content)
+
+
+def read_seal(path: str | os.PathLike) -> dict:
+    """What stands in the first line, ``about`` and ``sha256``; the content is not looked at."""
+    with open(path, "rb") as stream:
+        return _seal(stream.readline(2**16))
+
+
+def read_sealed(path: str | os.PathLike) -> tuple[dict, bytes]:
+    """``(about, content)`` of a file that ``write_sealed`` wrote.
+
+    Raises
+    ------
+    SealError : not such a file, or changed since. OSError where it cannot be read.
+    """
+    with open(path, "rb") as stream:
+        seal, content = _seal(stream.readline(2**16)), stream.read()
+    wanted = seal.pop("sha256", None)
+    if _digest(content, seal) != wanted:
+        raise SealError("its digest does not fit: it was changed or cut short after it was written")
+    return seal, content
+
+
+def _seal(line: bytes) -> dict:
+    if not line.startswith(MAGIC):
+        raise SealError("it does not begin as such a file does")
+    try:
+        seal = json.loads(line.removeprefix(MAGIC))
+    except ValueError:
+        seal = None
+    if not isinstance(seal, dict):
+        raise SealError("its first line is damaged")
+    return seal
+
+
+def _digest(content: bytes, about: dict) -> str:
+    found = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
+    found.update(content)
+    return found.hexdigest()
