@@ -1,0 +1,80 @@
+"""What the fault suite needs: a server that can misbehave, a small disk, processes that are killed.
+
+Every test here is a fault that an unlucky or hostile user can cause; its id is the fault's name.
+``python -m pytest tests/faults`` runs the fast ones; ``make faults`` also those marked ``long``.
+"""
+
+import http.server
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+from fault_toys import ROOT
+
+
+@pytest.fixture
+def serve():
+    """``serve(answer)`` starts a server on the loopback address; ``answer(handler)`` answers."""
+    started = []
+
+    def start(answer):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                answer(self)
+
+            def log_message(self, *args):
+                pass
+
+        httpd = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        httpd.daemon_threads = True
+        httpd.block_on_close = False
+        threading.Thread(target=httpd.serve_forever, args=(0.01,), daemon=True).start()
+        started.append(httpd)
+        return f"http://127.0.0.1:{httpd.server_port}"
+
+    yield start
+    for httpd in started:
+        httpd.shutdown()
+        httpd.server_close()
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A folder on a disk of 64 kB; skipped where no disk can be mounted."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(folder)]
+    try:
+        done = subprocess.run(mount, capture_output=True)
+    except OSError:
+        pytest.skip("no mount here")
+    if done.returncode:
+        pytest.skip("no disk can be mounted here")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], capture_output=True)
+
+
+@pytest.fixture
+def script(tmp_path):
+    """``script(text, *arguments)`` starts a Python process of its own and returns it."""
+    started = []
+
+    def start(text, *arguments, **environment):
+        known = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "HQNN_CACHE": str(tmp_path / "c")}
+        process = subprocess.Popen(
+            [sys.executable, "-c", text, *map(str, arguments)],
+            env={**os.environ, **known, **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()

@@ -1,0 +1,29 @@
+"""Small helpers of the fault suite."""
+
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def reply(handler, status=200, body=b"", kind="application/octet-stream", length=None):
+    handler.send_response(status)
+    handler.send_header("Content-Type", kind)
+    handler.send_header("Content-Length", str(len(body) if length is None else length))
+    handler.end_headers()
+    handler.wfile.write(body)
+
+
+def until(condition, seconds=20.0):
+    """Wait until something is so; an error where it does not come."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.01)
+
+
+def flip(path: Path, place: int) -> None:
+    """Flip one bit of a file; a negative place counts from the end."""
+    content = bytearray(path.read_bytes())
+    content[place] ^= 4
+    path.write_bytes(content)

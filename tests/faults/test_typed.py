@@ -1,0 +1,269 @@
+"""Nothing that is typed is executed, and no file is trusted for its name."""
+
+import io
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+
+import numpy as np
+import pytest
+from coursekit import generated, running
+from coursekit.files import HERE, Tree
+from coursekit.student import publish_commands, student
+from fault_toys import ROOT
+from PIL import Image
+
+from hqnn_utils.data import archive, load_breastmnist
+from hqnn_utils.data.breakhis_names import list_images
+from hqnn_utils.data.breakhis_pixels import Resizing, read_image
+from hqnn_utils.runtime import DataError
+
+NO_ADDRESS = {
+    "substitution": "owner/$(touch boom)",
+    "backticks": "owner/`touch boom`",
+    "semicolon": "owner/name;touch boom",
+    "and": "owner/name&&touch boom",
+    "pipe": "owner/name|sh",
+    "quote ends the string": 'https://host/a" ; !touch boom #',
+    "single quote": "https://host/a'b",
+    "brace of IPython": "https://host/{__import__('os').getcwd()}",
+    "dollar of IPython": "https://host/$HOME",
+    "parent folder": "owner/..",
+    "parent folder within": "https://host/a/../b",
+    "space": "owner/my course",
+    "line end": "owner/name\n!touch boom",
+    "credentials": "https://user:password@host/a",
+    "an option of git": "--upload-pack=touch/boom",
+    "ext transport": "ext::sh -c touch",
+    "letters that look alike": "оwner/name",
+    "only dots": "./.",
+}
+
+
+@pytest.fixture
+def copy(tmp_path):
+    tree = Tree(tmp_path / "course")
+    tree.notebooks.mkdir(parents=True)
+    shutil.copy(HERE.course_file, tree.course_file)
+    return tree
+
+
+@pytest.mark.parametrize("address", NO_ADDRESS.values(), ids=NO_ADDRESS)
+def test_address_is_refused_before_anything_is_written(copy, address):
+    before = copy.course_file.read_bytes()
+    with pytest.raises(SystemExit, match="is no address"):
+        generated.retarget(copy, address)
+    assert copy.course_file.read_bytes() == before
+    with pytest.raises(SystemExit, match="is no address"):  # and where it was typed by hand
+        generated.bootstrap_source({"repository": address, "branch": "main"})
+
+
+@pytest.mark.parametrize("branch", ["main; touch boom", "$(x)", "../x", "-b", "a b", "a..b"])
+def test_branch_is_refused(branch):
+    course = {"repository": "a/b", "branch": branch, "student_branch": branch, "title": "t"}
+    for makes in (
+        lambda: generated.bootstrap_source(course),
+        lambda: generated.badges_source(course, {"name": "x", "needs": "", "data": ""}, {}),
+        lambda: publish_commands(course, ROOT),
+    ):
+        with pytest.raises(SystemExit, match="is no name of a branch"):
+            makes()
+
+
+TYPED = {
+    "retarget, shell substitution": ("retarget", "REPO", "$(touch boom)"),
+    "retarget, function of make": ("retarget", "REPO", "$(shell touch boom)"),
+    "retarget, braces": ("retarget", "REPO", "${shell touch boom}"),
+    "retarget, quote": ("retarget", "REPO", 'a"; touch boom; "'),
+    "retarget, backticks": ("retarget", "REPO", "`touch boom`"),
+    "notebooks, semicolon": ("notebooks", "NAMES", "00; touch boom"),
+    "notebooks, function of make": ("notebooks", "NAMES", "$(shell touch boom)"),
+    "mutants, semicolon": ("mutants", "ROOMS", "records; touch boom"),
+}
+
+
+@pytest.fixture
+def made(tmp_path):
+    """A folder in which ``make`` calls a tool that only shows its arguments."""
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    shown = tmp_path / ".venv" / "bin" / "python"
+    shown.parent.mkdir(parents=True)
+    shown.write_text('#!/bin/sh\nprintf "<%s>" "$@"\n')
+    shown.chmod(0o755)
+    for name in ("requirements.txt", "pyproject.toml", "tests/constraints.txt", ".venv/.installed"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    return tmp_path
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="no make here")
+@pytest.mark.parametrize("how", ["argument", "environment"])
+@pytest.mark.parametrize(("target", "variable", "text"), TYPED.values(), ids=TYPED)
+def test_make_executes_nothing_typed(made, target, variable, text, how):
+    command, env = ["make", "-s", target], dict(os.environ)
+    if how == "argument":
+        command.append(f"{variable}={text}")
+    else:
+        env[variable] = text
+    done = subprocess.run(command, cwd=made, env=env, capture_output=True, text=True)
+    assert not (made / "boom").exists()
+    assert text.split()[0] in done.stdout, "passed on as it stands"
+
+
+def test_names_of_notebooks_are_all_known_or_nothing_runs(monkeypatch):
+    monkeypatch.setattr(running, "_execute", lambda *a: pytest.fail("it ran"))
+    with pytest.raises(SystemExit, match=r"no notebook among \['77', ';'\]; known: 00_start"):
+        running.execute(HERE, ["00", "77", ";"])
+
+
+OUT = {
+    "the checkout": "",
+    "its notebooks": "notebooks",
+    "its records": "notebooks/results",
+    "a folder of records": "notebooks/results/measured",
+    "the package": "hqnn_utils",
+    "all of build": "build",
+    "another checkout": "../other",
+}
+
+
+@pytest.mark.parametrize("out", OUT.values(), ids=OUT)
+def test_out_among_the_sources_is_refused(copy, out):
+    (copy.notebooks / "00_start_here.ipynb").write_bytes(
+        (HERE.notebooks / "00_start_here.ipynb").read_bytes()
+    )
+    other = copy.root.parent / "other" / "notebooks"
+    other.mkdir(parents=True)
+    (other / "course.yml").touch()
+    stored = copy.results / "00_start_here" / "a.json"
+    stored.parent.mkdir(parents=True)
+    stored.write_text("{}")
+    for makes in (
+        lambda: running.run(copy, "00_start_here", "smoke", (copy.root / out).resolve()),
+        lambda: student(copy, (copy.root / out).resolve()),
+    ):
+        with pytest.raises(SystemExit, match="lies among the sources of the course"):
+            makes()
+    assert stored.read_text() == "{}"
+
+
+def test_somebodys_notebook_is_not_overwritten(tmp_path):
+    theirs = tmp_path / "00_start_here.ipynb"
+    theirs.write_bytes((HERE.notebooks / "00_start_here.ipynb").read_bytes())
+    with pytest.raises(SystemExit, match="is a notebook of somebody's"):
+        running.run(HERE, "00_start_here", "smoke", tmp_path)
+    assert theirs.read_bytes() == (HERE.notebooks / "00_start_here.ipynb").read_bytes()
+
+
+# ---------------------------------------------------------------------------------- archives
+
+
+def tar_of(path, members):
+    with tarfile.open(path, "w:gz") as tar:
+        for name, size in members:
+            info = tarfile.TarInfo(name)
+            info.size = size
+            tar.addfile(info, io.BytesIO(bytes(size)))
+    return path
+
+
+@pytest.mark.parametrize("limit", ["members", "bytes"])
+def test_archive_bomb(tmp_path, monkeypatch, limit):
+    path = tar_of(tmp_path / "a.tar.gz", [(f"BreaKHis_v1/{i}.txt", 1000) for i in range(20)])
+    monkeypatch.setattr(archive, "MOST_MEMBERS", 10 if limit == "members" else 100)
+    monkeypatch.setattr(archive, "MOST_BYTES", 10**6 if limit == "members" else 10_000)
+    with pytest.raises(DataError, match="is refused: it holds more than"):
+        archive.extract_archive(path, progress=False)
+    assert [p.name for p in tmp_path.iterdir()] == ["a.tar.gz"]
+
+
+@pytest.mark.parametrize("bomb", ["header promises more", "more than the memory"])
+def test_npz_bomb(tmp_path, medmnist_file, monkeypatch, bomb):
+    if bomb == "more than the memory":
+        monkeypatch.setattr("psutil.virtual_memory", lambda: type("M", (), {"available": 100}))
+        with pytest.raises(DataError, match=r"needs .* kB of memory, 100 bytes are free"):
+            load_breastmnist(source=medmnist_file)
+        return
+    path = tmp_path / "bomb.npz"
+    with zipfile.ZipFile(medmnist_file) as old, zipfile.ZipFile(path, "w") as new:
+        for name in old.namelist():
+            content = old.read(name)
+            if name == "train_images.npy":
+                stream = io.BytesIO()
+                header = {"descr": "|u1", "fortran_order": False, "shape": (10**9, 28, 28)}
+                np.lib.format.write_array_header_1_0(stream, header)
+                content = stream.getvalue() + b"x"
+            new.writestr(name, content)
+    with pytest.raises(DataError, match=r"train_images would be 784\.0 GB"):
+        load_breastmnist(source=path)
+
+
+# ------------------------------------------------------------------------------------ images
+
+
+def saved(path, pixels, mode=None, **options):
+    image = Image.fromarray(pixels) if mode is None else Image.new(mode, (20, 20))
+    image.save(path, **options)
+    return path
+
+
+def test_image_of_16_bits_is_scaled(tmp_path):
+    ramp = (np.arange(400).reshape(20, 20) * 164).astype(np.uint16)
+    found = read_image(saved(tmp_path / "a.png", ramp), Resizing(20))
+    wanted = np.rint(ramp / 65535 * 255).astype(np.uint8)
+    np.testing.assert_array_equal(found, np.repeat(wanted[..., None], 3, axis=2))
+
+
+REFUSED = {
+    "32-bit float": ("a.tiff", np.linspace(0, 1, 400, dtype=np.float32).reshape(20, 20), None),
+    "32-bit whole numbers": ("a.tiff", np.arange(400, dtype=np.int32).reshape(20, 20), None),
+    "inks": ("a.tiff", None, "CMYK"),
+}
+
+
+@pytest.mark.parametrize(("name", "pixels", "mode"), REFUSED.values(), ids=REFUSED)
+def test_image_mode_is_refused(tmp_path, name, pixels, mode):
+    with pytest.raises(DataError, match="has pixels of mode"):
+        read_image(saved(tmp_path / name, pixels, mode), Resizing(8))
+
+
+def test_image_with_several_pictures(tmp_path):
+    one = Image.new("L", (20, 20))
+    one.save(tmp_path / "a.tiff", save_all=True, append_images=[one])
+    with pytest.raises(DataError, match="holds 2 pictures"):
+        read_image(tmp_path / "a.tiff", Resizing(8))
+
+
+def test_image_of_too_many_pixels(tmp_path):
+    path = saved(tmp_path / "a.png", None, "1")
+    Image.new("1", (10_000, 10_000)).save(path)
+    with pytest.raises(DataError, match="10000 x 10000 pixels, more than"):
+        read_image(path, Resizing(8))
+
+
+def test_unreadable_subfolder_is_no_smaller_data_set(tmp_path, monkeypatch):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "a" / "SOB_B_A-14-22549AB-40-001.png").touch()
+    scan = os.scandir
+
+    def refused(folder):
+        if str(folder).endswith("b"):
+            raise PermissionError(13, "Permission denied", str(folder))
+        return scan(folder)
+
+    assert len(list_images(tmp_path)) == 1
+    monkeypatch.setattr(os, "scandir", refused)
+    with pytest.raises(DataError, match=r"b cannot be read \(Permission denied\)"):
+        list_images(tmp_path)
+
+
+def test_the_command_refuses_in_words_and_not_with_a_traceback(tmp_path):
+    command = [sys.executable, str(HERE.notebooks / "course.py"), "retarget", "--", "a/$(boom)"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "is no address" in done.stderr
+    assert "Traceback" not in done.stderr
