@@ -20,10 +20,10 @@ export PYTHONHASHSEED ?= 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test notebooks bench mutants student retarget lint clean
+.PHONY: help install run test notebooks bench mutants student book book-test retarget lint clean
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(STAMP): requirements.txt pyproject.toml tests/constraints.txt
 	@"$$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.12 ..."; exit 1; }
@@ -66,6 +66,18 @@ mutants: $(STAMP)  ## how many changes of behaviour the tests notice, room by ro
 
 student: $(STAMP)  ## versions without solutions and outputs, in build/student
 	@$(COURSE) student
+
+build/book-env/.installed: notebooks/book/requirements.txt tests/constraints.txt
+	@$(PYTHON) -m venv build/book-env
+	@build/book-env/bin/python -m pip install --quiet --upgrade pip
+	@build/book-env/bin/python -m pip install --quiet -r notebooks/book/requirements.txt -c tests/constraints.txt
+	@touch $@
+
+book: build/book-env/.installed  ## the website of the stored notebooks, in build/book; nothing is executed
+	@build/book-env/bin/python notebooks/course.py book
+
+book-test: book  ## the book in a real browser (Debian: apt install chromium chromium-driver)
+	@HQNN_BOOK=build/book PYTHONPATH=notebooks build/book-env/bin/python -m pytest tests/book --confcutdir=tests/book
 
 retarget: $(STAMP)  ## point badges and install cells at your fork: make retarget REPO=owner/name
 	@$(COURSE) retarget -- "$$REPO"

@@ -30,6 +30,8 @@ def command_line() -> argparse.ArgumentParser:
     command.add_argument("--check", action="store_true", help="change nothing, fail if stale")
     command = add("student", help="versions without solutions and outputs")
     command.add_argument("--out", type=Path, default=HERE.root / "build" / "student")
+    command = add("book", help="the website from stored outputs; needs notebooks/book/requirements")
+    command.add_argument("--out", type=Path, default=HERE.root / "build" / "book")
     return parser
 
 
@@ -50,6 +52,10 @@ def main() -> None:
         print("rewritten: " + ", ".join(stale) if stale else "nothing to rewrite")
     elif given.command == "student":
         student(HERE, given.out.resolve())
+    elif given.command == "book":
+        from coursekit.book import build
+
+        print(build(HERE, given.out.resolve()))
 
 
 if __name__ == "__main__":
