@@ -68,7 +68,7 @@ student: $(STAMP)  ## versions without solutions and outputs, in build/student
 	@$(COURSE) student
 
 build/book-env/.installed: notebooks/book/requirements.txt tests/constraints.txt
-	@$(PYTHON) -m venv build/book-env
+	@"$$PYTHON" -m venv build/book-env
 	@build/book-env/bin/python -m pip install --quiet --upgrade pip
 	@build/book-env/bin/python -m pip install --quiet -r notebooks/book/requirements.txt -c tests/constraints.txt
 	@touch $@

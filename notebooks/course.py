@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 
 from coursekit.files import HERE
-from coursekit.generated import retarget, sync
+from coursekit.generated import own_address, retarget, sync
 from coursekit.running import execute, run
 from coursekit.student import student
 
@@ -26,6 +26,8 @@ def command_line() -> argparse.ArgumentParser:
     command.add_argument("names", nargs="*", help="names or numbers; all without")
     command = add("retarget", help="set the repository's address in badges and install cells")
     command.add_argument("repository", nargs="?", help="owner/name; without it: git remote")
+    command = add("own-address", help="what a fork's workflow calls: retarget where it is needed")
+    command.add_argument("repository", help="owner/name of the copy that this is")
     command = add("sync", help="rewrite what is generated from course.yml and the records")
     command.add_argument("--check", action="store_true", help="change nothing, fail if stale")
     command = add("student", help="versions without solutions and outputs")
@@ -45,6 +47,9 @@ def main() -> None:
     elif given.command == "retarget":
         address = retarget(HERE, given.repository)
         print(f"the course now points at {address}; commit the changed files")
+    elif given.command == "own-address":
+        address = own_address(HERE, given.repository)
+        print(f"the course now points at {address}" if address else "nothing to retarget")
     elif given.command == "sync":
         stale = sync(HERE, given.check)
         if given.check and stale:

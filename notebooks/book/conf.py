@@ -11,9 +11,9 @@ from docutils import nodes
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
+from coursekit.addresses import source_address  # noqa: E402
 from coursekit.book import ALT_KEY, MATHJAX_SCRIPT  # noqa: E402
 from coursekit.files import HERE as TREE  # noqa: E402
-from coursekit.launch import source_address  # noqa: E402
 
 course = TREE.course()
 project = course["title"]

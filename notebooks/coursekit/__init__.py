@@ -6,10 +6,12 @@
 ``alt``        their alt texts
 ``folding``    solutions folded behind their exercise
 ``pages``      a notebook as an HTML page
+``addresses``  of this copy of the course, and where its notebooks can be opened
 ``generated``  badges and install cells from ``course.yml``, the README's tables from records
 ``tables``     the result tables of the README and of ``make run``
 ``running``    execute a notebook; store its outputs, records and times
 ``student``    versions without solutions, and how to publish them
+``book``       the sources of the website, and Sphinx
 ``glossary``   the technical words and where pages use them
 
 It belongs to the makers of the course; students need ``hqnn_utils`` only.

@@ -21,11 +21,11 @@ from pathlib import Path
 import nbformat
 
 from coursekit import instructor
+from coursekit.addresses import launch_links
 from coursekit.comments import code_only
 from coursekit.files import Tree, read, tags
 from coursekit.folding import fold
 from coursekit.generated import minutes
-from coursekit.launch import launch_links
 
 MATHJAX = Path("static/mathjax")  # inside the package
 MATHJAX_SCRIPT = "es5/tex-svg-full.js"  # one file: all of TeX's extensions, glyphs as drawings

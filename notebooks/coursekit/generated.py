@@ -7,35 +7,20 @@ course's address first.
 from __future__ import annotations
 
 import re
-import subprocess
 
 from coursekit import tables
+from coursekit.addresses import clean_address, clone_address, launch_links, remote_address
 from coursekit.alt import write_alts
 from coursekit.files import Tree, read, tags, write, write_text
 from coursekit.folding import fold
 
-# An address lands in install cells, where IPython and a shell read it: nothing that either of them
-# takes for more than a letter is let through.
-ON_GITHUB = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})/[A-Za-z0-9._-]{1,100}"
-_PATH = r"(?:/[A-Za-z0-9._~+-]+)+"
-_HOST = r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::\d{1,5})?"
-ELSEWHERE = rf"https://{_HOST}{_PATH}|ssh://(?:[A-Za-z0-9._-]+@)?{_HOST}{_PATH}|file://{_PATH}"
-BRANCH = r"[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9][A-Za-z0-9._-]*)*"
-COLAB_BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
-KAGGLE_BADGE = "https://kaggle.com/static/images/open-in-kaggle.svg"
-SOURCE_BADGE = "https://img.shields.io/badge/view-source-lightgrey?logo=github"
+BADGES = {
+    "Open in Colab": "https://colab.research.google.com/assets/colab-badge.svg",
+    "Open in Kaggle": "https://kaggle.com/static/images/open-in-kaggle.svg",
+    "View source": "https://img.shields.io/badge/view-source-lightgrey?logo=github",
+}
 HOSTED = '{"COLAB_RELEASE_TAG", "KAGGLE_KERNEL_RUN_TYPE"} & os.environ.keys()'
 NO_ADDRESS = "no address set: run `make retarget REPO=owner/name` in your copy first"
-
-
-def clone_address(course: dict) -> str | None:
-    """``git+...`` address for pip, or None while no address is set."""
-    if not course["repository"]:
-        return None
-    repository = clean_address(course["repository"])
-    if re.fullmatch(ON_GITHUB, repository):
-        repository = f"https://github.com/{repository}"
-    return f"git+{repository}@{clean_branch(course['branch'])}"
 
 
 def bootstrap_source(course: dict) -> str:
@@ -58,18 +43,8 @@ def badges_source(course: dict, entry: dict, times: dict, branch: str = "") -> s
     The badges open the notebook of ``branch``, without it that of the course's own branch.
     """
     lines = []
-    repository = course["repository"]
-    if repository and re.fullmatch(ON_GITHUB, repository):
-        there = clean_branch(branch or course["branch"])
-        page = f"{repository}/blob/{there}/notebooks/{entry['name']}.ipynb"
-        source = f"https://github.com/{page}"
-        colab = f"https://colab.research.google.com/github/{page}"
-        kaggle = f"https://kaggle.com/kernels/welcome?src={source}"
-        badges = [
-            f"[![Open in Colab]({COLAB_BADGE})]({colab})",
-            f"[![Open in Kaggle]({KAGGLE_BADGE})]({kaggle})",
-            f"[![View source]({SOURCE_BADGE})]({source})",
-        ]
+    if links := launch_links(course, entry, branch):
+        badges = [f"[![{text}]({picture})]({links[text]})" for text, picture in BADGES.items()]
         lines += [" ".join(badges), ""]
     took = minutes(times.get(entry["name"], {}))
     lines.append(
@@ -128,6 +103,19 @@ def sync(tree: Tree, check: bool = False, entries: list[dict] | None = None) -> 
     in the README.
     """
     course, times = tree.course(), tree.times()
+    stale = sync_notebooks(tree, check, entries)
+    old = tree.readme.read_text(encoding="utf-8")
+    new = _renewed_readme(tree, old, course, times)
+    if new != old:
+        stale.append("README.md")
+        if not check:
+            write_text(new, tree.readme)
+    return stale
+
+
+def sync_notebooks(tree: Tree, check: bool = False, entries: list[dict] | None = None) -> list[str]:
+    """The part of ``sync`` that reads no records: what is generated in notebooks."""
+    course, times = tree.course(), tree.times()
     stale = []
     for entry in course["notebooks"] if entries is None else entries:
         path = tree.path_of(entry)
@@ -138,12 +126,6 @@ def sync(tree: Tree, check: bool = False, entries: list[dict] | None = None) -> 
             stale.append(path.name)
             if not check:
                 write(notebook, path)
-    old = tree.readme.read_text(encoding="utf-8")
-    new = _renewed_readme(tree, old, course, times)
-    if new != old:
-        stale.append("README.md")
-        if not check:
-            write_text(new, tree.readme)
     return stale
 
 
@@ -172,47 +154,26 @@ def _renewed_readme(tree: Tree, text: str, course: dict, times: dict) -> str:
 
 
 def retarget(tree: Tree, repository: str | None) -> str:
-    """Set the course's address (default: the git remote) and rewrite all that depends on it."""
+    """Set the course's address (default: the git remote) and rewrite all that depends on it.
+
+    No table of the README does, so this needs nothing but ``nbformat``, PyYAML and pillow.
+    """
     address = clean_address(repository or remote_address(tree))
     old = tree.course_file.read_text(encoding="utf-8")
     new, found = re.subn(r"(?m)^repository: \S+", lambda _: f"repository: {address}", old)
     if found != 1:
         raise SystemExit(f"{tree.course_file} has {found} lines 'repository: ...', expected one")
     write_text(new, tree.course_file)
-    sync(tree)
+    sync_notebooks(tree)
     return address
 
 
-def remote_address(tree: Tree) -> str:
-    """The address of the git remote called origin."""
-    command = ["git", "remote", "get-url", "origin"]
-    found = subprocess.run(command, cwd=tree.root, capture_output=True, text=True)
-    if found.returncode:
-        raise SystemExit("no git remote called origin: say make retarget REPO=owner/name")
-    return found.stdout
+def own_address(tree: Tree, repository: str) -> str | None:
+    """Retarget to the copy that this is, unless ``course.yml`` says ``own_address: false``.
 
-
-def clean_address(repository: str) -> str:
-    """``owner/name`` for an address on GitHub, else an address that git can clone.
-
-    SystemExit for anything else: letters, digits and ``._~+-`` between slashes, and no ``..``.
+    A workflow calls this on each push. Returns the new address, ``None`` where nothing was to do.
     """
-    address = repository.strip().removesuffix("/").removesuffix(".git")
-    if match := re.fullmatch(rf"(?:https://|ssh://git@|git@)github\.com[:/]({ON_GITHUB})", address):
-        address = match[1]
-    is_known = re.fullmatch(rf"{ON_GITHUB}|{ELSEWHERE}", address, re.ASCII)
-    if not is_known or any(
-        part.strip(".") == "" for part in address.split("://")[-1].split("/")[1:]
-    ):
-        raise SystemExit(
-            f"{address!r} is no address: "
-            "give owner/name, or a https, ssh or file address that git can clone"
-        )
-    return address
-
-
-def clean_branch(name: str) -> str:
-    """The name of a branch as it stands in ``course.yml``; SystemExit for what is none."""
-    if not re.fullmatch(BRANCH, str(name), re.ASCII) or ".." in name:
-        raise SystemExit(f"{name!r} in course.yml is no name of a branch")
-    return name
+    course = tree.course()
+    if not course.get("own_address", True) or course["repository"] == clean_address(repository):
+        return None
+    return retarget(tree, repository)

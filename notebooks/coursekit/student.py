@@ -7,9 +7,10 @@ import shlex
 import shutil
 from pathlib import Path
 
+from coursekit.addresses import clean_branch
 from coursekit.comments import code_only
 from coursekit.files import Tree, check_out, clear, read, tags, write, write_text
-from coursekit.generated import badges_source, clean_branch
+from coursekit.generated import badges_source
 
 README = """\
 # {title}: student versions

@@ -94,8 +94,8 @@ def test_solutions_and_drawing_code_are_folded(soups):
 
 def test_no_launch_link_without_an_address(soups):
     """The published tree names nobody's account; with an address the links are there."""
+    from coursekit.addresses import launch_links
     from coursekit.files import HERE
-    from coursekit.launch import launch_links
 
     entry = HERE.course()["notebooks"][0]
     wanted = launch_links(HERE.course(), entry)

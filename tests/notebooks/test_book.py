@@ -4,10 +4,10 @@ import re
 
 import nbformat
 import pytest
+from coursekit.addresses import launch_links
 from coursekit.alt import write_alts
 from coursekit.book import ALT_KEY, filled, gather, linked_glossary, marked, page_of
 from coursekit.files import HERE, read, tags
-from coursekit.launch import launch_links
 
 ENTRY = dict(name="00_start_here", title="Start", question="Why?", needs="nothing", data="none")
 COURSE = dict(repository=None, branch="main", notebooks=[ENTRY])
