@@ -37,7 +37,7 @@ PROMPTS = {
 }
 NOT_STORED = "*This cell draws images of the data. Run the notebook to see them.*"
 PICTURE = re.compile(r"!\[[^\]]+\]\((results/[^)]+)\)")
-PLACE = re.compile(r"^\{\{ (?P<kind>[a-z]+)(?: (?P<name>[a-z]+))? \}\}$", re.M)
+PLACE = re.compile(r"^\{\{ (?P<kind>[a-z]+)(?P<names>(?: [a-z]+)*) \}\}$", re.M)
 
 
 def gather(tree: Tree, out: Path) -> Path:
@@ -132,7 +132,7 @@ def filled(page: str, tree: Tree, course: dict, readme: str) -> str:
 
     def content(match: re.Match) -> str:
         if match["kind"] == "readme":
-            return marked(readme, match["name"])
+            return marked(readme, *match["names"].split())
         if match["kind"] == "course":
             return contents(course)
         if match["kind"] == "toctree":
@@ -142,12 +142,16 @@ def filled(page: str, tree: Tree, course: dict, readme: str) -> str:
     return PLACE.sub(content, page)
 
 
-def marked(readme: str, name: str) -> str:
-    """Return what stands between the README's markers, its links as seen from the notebooks."""
-    found = re.search(rf"<!-- {name}:start -->\n(.*?)\n<!-- {name}:end -->", readme, re.S)
-    if found is None:
-        raise SystemExit(f"README.md has no markers <!-- {name}:start --> and <!-- {name}:end -->")
-    return _from_notebooks(found[1])
+def marked(readme: str, *names: str) -> str:
+    """Return what stands between markers of the README, its links as seen from the notebooks.
+
+    The first of the names that the README has.
+    """
+    for name in names:
+        found = re.search(rf"<!-- {name}:start -->\n(.*?)\n<!-- {name}:end -->", readme, re.S)
+        if found:
+            return _from_notebooks(found[1])
+    raise SystemExit(f"README.md has no markers <!-- {names[0]}:start --> and :end")
 
 
 def _from_notebooks(text: str) -> str:
