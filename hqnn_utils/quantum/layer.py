@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from hqnn_utils.quantum.engine.compiled import kernel_for
 from hqnn_utils.quantum.engine.fused import expectations, refuse_unknown
 from hqnn_utils.quantum.engine.sampled import (
     DEFAULT_SAMPLES,
@@ -202,8 +203,22 @@ class QuantumLayer(nn.Module):
         if not inputs.is_floating_point():
             raise ValueError(f"a circuit takes floating-point features, got {inputs.dtype}")
 
+    @property
+    def kernel(self) -> str:
+        """What computes the circuit where the layer is now.
+
+        ``"numba"`` machine code on the CPU, ``"torch"`` torch's operations (a GPU, no numba; always
+        inside ``vmap`` and for second derivatives), otherwise the name of PennyLane's device.
+        """
+        if self.engine == "fused":
+            return kernel_for(self.spec, self.weights.device, self.weights.dtype)
+        device = self._options["device"]
+        if device is None:
+            return "default.qubit" if self._options["noise"] is None else "default.mixed"
+        return device if isinstance(device, str) else device.name
+
     def extra_repr(self) -> str:
         """What ``print(layer)`` shows between the brackets."""
         spec = self.spec
         sizes = f"{spec.n_inputs} -> {spec.n_outputs}, weights={spec.n_weights}"
-        return f"{spec.label()}, engine={self.engine!r}, {sizes}"
+        return f"{spec.label()}, engine={self.engine!r}, kernel={self.kernel!r}, {sizes}"

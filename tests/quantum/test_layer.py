@@ -235,7 +235,8 @@ def test_initialiser_and_generator():
     )
     assert default.engine == "fused"
     assert repr(default) == (
-        "QuantumLayer(3q2l-angleX-RX-ringCNOT-Z, engine='fused', 3 -> 3, weights=6)"
+        "QuantumLayer(3q2l-angleX-RX-ringCNOT-Z, engine='fused', "
+        f"kernel={default.kernel!r}, 3 -> 3, weights=6)"
     )
 
 

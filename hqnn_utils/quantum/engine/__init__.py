@@ -1,8 +1,16 @@
 """The fused engine: what nobody needs to read to use a circuit, and what one reads to see why it is
 fast.
 
-At these sizes a simulation costs what its number of torch calls costs, and each gate of its own
-would be several calls. So there are no single gates here. Three ideas, each a few large operations:
+It has two kernels behind one name; ``QuantumLayer.kernel`` says which one computes.
+
+**The compiled kernel** (``program.py``, ``kernel.py``, ``compiled.py``): on a CPU, for values and
+first derivatives, where numba is installed. The circuit is data, so the machine code is made once
+and kept on disk. Rows lie side by side, and one instruction works on several of them; all gates are
+RY, which is real, and factors of basis states; CNOTs are never carried out, only remembered.
+
+**Torch's operations** for everything else: GPUs, ``vmap``, second derivatives, weights of their own
+for each row. There a simulation costs what its number of torch calls costs, so there are no single
+gates. Three ideas, each a few large operations:
 
 1. **Mean of cosines** (angle encoding about X, RX, CNOT: the circuit of the study), ``cosines.py``.
    No state at all.
@@ -10,8 +18,8 @@ would be several calls. So there are no single gates here. Three ideas, each a f
    matrix. In a later layer all one-qubit gates are a Kronecker product: one matrix product for each
    group of up to five qubits. CNOTs are one permutation, CZs one vector of signs, and before the
    measurement they cost nothing: they go into the table of observables.
-3. **Undo instead of remember** (the adjoint method): the backward pass runs the circuit backwards
-   from its last state.
+3. **Undo instead of remember** (the adjoint method, in both kernels): the backward pass runs the
+   circuit backwards from its last state.
 
 In the order of reading: ``plan.py`` (the circuit as fused steps), ``uploads.py`` (how features
 enter), ``gates.py`` (one-qubit matrices and their products), ``register.py`` (the steps on a batch
@@ -35,7 +43,9 @@ order of summation (processor, threads, BLAS) can break. With eps = 2**-24, to f
   float32 sum of two float32 squares: 2 eps more. The result is rounded once: 1 eps.
 
 For one layer on any number of qubits that is (2 (2 + 2 sqrt 2) + 3) eps = 12.7 eps = 7.5e-7; for
-two layers on 20 qubits (four groups of five) 4,154 eps = 2.5e-4. The second is a worst case:
+two layers on 20 qubits (four groups of five) 4,154 eps = 2.5e-4. In the compiled kernel the product
+state is rounded once, and a later layer multiplies each qubit by a matrix of two entries: it adds
+less. The second is a worst case:
 rounding errors have signs, and what is seen is about 1e-7. (Higham, Accuracy and Stability of
 Numerical Algorithms, chapter 3; Higham and Mary, SIAM J. Sci. Comput. 41, 2019, for why sums come
 out so much better than their bounds.)

@@ -5,10 +5,15 @@ differentiates.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import torch
 
+from hqnn_utils.quantum.engine.compiled import (
+    compiled_expectations,
+    in_a_transform,
+    is_usable,
+)
 from hqnn_utils.quantum.engine.cosines import is_mean_of_cosines, mean_of_cosines
 from hqnn_utils.quantum.engine.gates import ROTATIONS, rotations
 from hqnn_utils.quantum.engine.measurement import measure, observable_table
@@ -50,15 +55,33 @@ def expectations(spec: CircuitSpec, inputs: torch.Tensor, weights: torch.Tensor)
         engine does not know.
     """
     _check(spec, inputs, weights)
+    if is_usable(spec, inputs, weights):
+        double = spec.n_qubits <= DOUBLE_UP_TO or inputs.dtype == torch.float64
+        again = partial(torch_expectations, spec)
+        return compiled_expectations(spec, _plan(spec), inputs, weights, double, again)
+    return torch_expectations(spec, inputs, weights)
+
+
+def torch_expectations(
+    spec: CircuitSpec,
+    inputs: torch.Tensor,
+    weights: torch.Tensor,
+    given: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """The same with torch's own operations: on any device, for any derivative. ``given``: a start
+    state instead of the one that the inputs make.
+    """
     dtype = inputs.dtype if spec.n_qubits > DOUBLE_UP_TO else torch.float64
     x, w = inputs.to(dtype), weights.to(dtype)
     if is_mean_of_cosines(spec):
         return mean_of_cosines(spec, x, w).to(inputs.dtype)
     steps, last_entanglers = split_last_entanglers(_plan(spec))
     ready = _prepare(spec, x, w, steps)
+    start = ready.start if given is None else given.to(ready.start.dtype)
     table = observable_table(spec, last_entanglers, x.device)
-    values = _Fused.apply(ready.start, ready.gates, ready.phases, ready.steps, table)
-    return values.to(inputs.dtype)
+    # vmap, torch.func.grad and the like look into plain operations, not into a Function.
+    fused = _values if in_a_transform() else _Fused.apply
+    return fused(start, ready.gates, ready.phases, ready.steps, table).to(inputs.dtype)
 
 
 def state(spec: CircuitSpec, inputs: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
@@ -156,6 +179,10 @@ def _run(psi: torch.Tensor, gates: torch.Tensor, phases, steps: list[RunnableSte
     return psi
 
 
+def _values(psi, gates, phases, steps: list[RunnableStep], table) -> torch.Tensor:
+    return measure(_run(psi, gates, phases, steps), table)
+
+
 class _Fused(torch.autograd.Function):
     """``_run`` and the measurement, with the adjoint method (Jones and Gacon, arXiv 2009.02823) as
     backward pass.
@@ -180,7 +207,7 @@ class _Fused(torch.autograd.Function):
 
 def _remembered_gradients(ctx, tensors: tuple, gradient: torch.Tensor) -> list:
     """Where a second derivative is wanted: PyTorch's own way, which remembers each step."""
-    values = measure(_run(*tensors, ctx.steps), ctx.table)
+    values = _values(*tensors, ctx.steps, ctx.table)
     needed = ctx.needs_input_grad[:3]
     wanted = [tensor for tensor, need in zip(tensors, needed, strict=True) if need]
     found = iter(

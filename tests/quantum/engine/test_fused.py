@@ -20,7 +20,7 @@ from hqnn_utils.quantum import (
     state,
 )
 from hqnn_utils.quantum.engine.cosines import is_mean_of_cosines
-from hqnn_utils.quantum.engine.fused import DOUBLE_UP_TO
+from hqnn_utils.quantum.engine.fused import DOUBLE_UP_TO, torch_expectations
 from hqnn_utils.quantum.engine.uploads import UPLOADS
 from hqnn_utils.quantum.spec import ENTANGLERS, ROTATIONS
 
@@ -71,9 +71,13 @@ def judge(spec, x, w, cotangent):
     return out.detach(), *gradients
 
 
-def ours(spec, x, w, cotangent):
+# The engine as it is called (the compiled kernel, where numba is), and torch's operations alone.
+ROUTES = (expectations, torch_expectations)
+
+
+def ours(spec, x, w, cotangent, route=expectations):
     x, w = x.clone().requires_grad_(), w.clone().requires_grad_()
-    out = expectations(spec, x, w)
+    out = route(spec, x, w)
     gradients = torch.autograd.grad(
         (out * cotangent.to(out.dtype)).sum(), [x, w], allow_unused=True, materialize_grads=True
     )
@@ -84,10 +88,10 @@ def ours(spec, x, w, cotangent):
 @given(specs(), st.integers(1, 5), st.integers(0, 10**6))
 def test_values_and_gradients_equal_pennylane_float64(spec, batch, seed):
     x, w, cotangent = case(spec, batch, seed)
-    for found, wanted in zip(
-        ours(spec, x, w, cotangent), judge(spec, x, w, cotangent), strict=True
-    ):
-        torch.testing.assert_close(found, wanted, atol=1e-12, rtol=1e-12)
+    judged = judge(spec, x, w, cotangent)
+    for route in ROUTES:
+        for found, wanted in zip(ours(spec, x, w, cotangent, route), judged, strict=True):
+            torch.testing.assert_close(found, wanted, atol=1e-12, rtol=1e-12)
 
 
 EPS = 2**-24  # half a unit in the last place of a float32 number between 1 and 2
@@ -101,11 +105,11 @@ def test_values_and_gradients_equal_pennylane_float32(spec, batch, seed):
     cotangent = (
         cotangent / cotangent.norm()
     )  # gradients of a unit step, so that 1e-6 means the same for all sizes
-    for found, wanted in zip(
-        ours(spec, x, w, cotangent), judge(spec, x, w, cotangent), strict=True
-    ):
-        assert found.dtype == torch.float32
-        torch.testing.assert_close(found.double(), wanted, atol=1e-6, rtol=1e-6)
+    judged = judge(spec, x, w, cotangent)
+    for route in ROUTES:
+        for found, wanted in zip(ours(spec, x, w, cotangent, route), judged, strict=True):
+            assert found.dtype == torch.float32
+            torch.testing.assert_close(found.double(), wanted, atol=1e-6, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -129,11 +133,12 @@ def test_more_qubits_than_are_done_in_double(options):
     """
     spec = CircuitSpec(n_qubits=DOUBLE_UP_TO + 2, n_layers=3, **options)
     x, w, cotangent = case(spec, 3, 0, torch.float32)
-    found = ours(spec, x, w, cotangent / cotangent.norm())
     wanted = judge(spec, x, w, cotangent / cotangent.norm())
-    for a, b, tolerance in zip(found, wanted, (1e-3, 1e-2, 1e-2), strict=True):
-        assert a.dtype == torch.float32
-        torch.testing.assert_close(a.double(), b, atol=tolerance, rtol=0)
+    for route in ROUTES:
+        found = ours(spec, x, w, cotangent / cotangent.norm(), route)
+        for a, b, tolerance in zip(found, wanted, (1e-3, 1e-2, 1e-2), strict=True):
+            assert a.dtype == torch.float32
+            torch.testing.assert_close(a.double(), b, atol=tolerance, rtol=0)
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)
@@ -201,10 +206,10 @@ def test_three_groups_of_qubits(options):
     """
     spec = CircuitSpec(n_qubits=11, n_layers=2, **options)
     x, w, cotangent = case(spec, 2, 0)
-    for found, wanted in zip(
-        ours(spec, x, w, cotangent), judge(spec, x, w, cotangent), strict=True
-    ):
-        torch.testing.assert_close(found, wanted, atol=1e-12, rtol=1e-12)
+    judged = judge(spec, x, w, cotangent)
+    for route in ROUTES:
+        for found, wanted in zip(ours(spec, x, w, cotangent, route), judged, strict=True):
+            torch.testing.assert_close(found, wanted, atol=1e-12, rtol=1e-12)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -275,7 +280,8 @@ def test_gradcheck_and_second_derivatives(options):
     spec = CircuitSpec(**{**dict(n_qubits=3, n_layers=2), **options})
     x, w, _ = case(spec, 2, 0)
     x, w = x.requires_grad_(), w.requires_grad_()
-    assert torch.autograd.gradcheck(lambda x, w: expectations(spec, x, w), (x, w))
+    for route in ROUTES:
+        assert torch.autograd.gradcheck(lambda x, w, route=route: route(spec, x, w), (x, w))
     if spec.n_qubits < 4:
         assert torch.autograd.gradgradcheck(lambda x, w: expectations(spec, x, w), (x, w))
 
@@ -340,8 +346,10 @@ def test_float32_keeps_its_digits_in_long_sums(threads, n, seed):
     x, weights, _ = case(spec, 1, seed, torch.float32)
     found = expectations(spec, x, weights)
     assert found.dtype == torch.float32
-    error = (found[0].double() - one_qubit_values(spec, x[0], weights)).abs().max().item()
-    assert error < ONE_LAYER_BOUND
+    wanted = one_qubit_values(spec, x[0], weights)
+    assert (found[0].double() - wanted).abs().max().item() < ONE_LAYER_BOUND
+    by_torch = torch_expectations(spec, x, weights)
+    assert (by_torch[0].double() - wanted).abs().max().item() < ONE_LAYER_BOUND
 
 
 @pytest.mark.parametrize(
@@ -353,7 +361,8 @@ def test_entanglers_add_no_rounding_error(threads, entangler, options):
     spec = CircuitSpec(n_qubits=14, n_layers=1, rotation="Rot", entangler=entangler, **options)
     x, weights, _ = case(spec, 3, 0, torch.float32)
     exact = expectations(spec, x.double(), weights.double())
-    assert (expectations(spec, x, weights).double() - exact).abs().max().item() < ONE_LAYER_BOUND
+    for route in ROUTES:
+        assert (route(spec, x, weights).double() - exact).abs().max().item() < ONE_LAYER_BOUND
 
 
 def test_bad_shapes_are_clear():

@@ -1,0 +1,258 @@
+"""The compiled kernel as a function that PyTorch differentiates: when it can be used, and how its
+work is cut into blocks of rows.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from importlib.util import find_spec
+
+import numpy as np
+import torch
+
+from hqnn_utils.quantum.engine.plan import Step
+from hqnn_utils.quantum.engine.program import make_program
+from hqnn_utils.quantum.engine.uploads import UPLOADS
+from hqnn_utils.quantum.spec import CircuitSpec
+
+# A block's rows: as many as fill a few of the processor's widest registers, and no more than its
+# cache holds. The number of threads does not enter, so neither does it change a result.
+BLOCK_LANE_BYTES = 256
+BLOCK_BYTES = 2**22
+# Up to this many qubits the factors of the diagonal steps are kept in a table.
+TABLE_QUBITS = 14
+# Amplitudes times steps below which a second thread costs more than it saves.
+WORTH_A_THREAD = 2**17
+
+
+@lru_cache(maxsize=1)
+def is_installed() -> bool:
+    """Whether numba is there and allowed to compile."""
+    return find_spec("numba") is not None and os.environ.get("NUMBA_DISABLE_JIT", "0") == "0"
+
+
+def knows(spec: CircuitSpec) -> bool:
+    """Whether the kernel knows every step of the circuit: phases of its own for each row, in front
+    of a later layer, it does not.
+    """
+    return not (spec.encoding == "iqp" and spec.reupload)
+
+
+def kernel_for(spec: CircuitSpec, device: torch.device, dtype: torch.dtype) -> str:
+    """``"numba"`` or ``"torch"``: what computes this circuit there, outside of transforms such as
+    ``vmap`` and for a first derivative.
+    """
+    fits = device.type == "cpu" and dtype in (torch.float32, torch.float64)
+    return "numba" if fits and is_installed() and knows(spec) else "torch"
+
+
+def is_usable(spec: CircuitSpec, inputs: torch.Tensor, weights: torch.Tensor) -> bool:
+    """Whether the kernel can take this call."""
+    return (
+        kernel_for(spec, inputs.device, inputs.dtype) == "numba"
+        and len(inputs) > 0
+        and weights.ndim == len(spec.weight_shape)
+        and not in_a_transform()
+    )
+
+
+def in_a_transform() -> bool:
+    """Whether PyTorch runs this inside ``vmap``, ``torch.func.grad`` and the like, or traces it."""
+    return torch._C._are_functorch_transforms_active() or torch.compiler.is_compiling()
+
+
+def compiled_expectations(
+    spec: CircuitSpec,
+    steps: tuple[Step, ...],
+    x: torch.Tensor,
+    weights: torch.Tensor,
+    double: bool,
+    again: Callable,
+) -> torch.Tensor:
+    """Expectation values (batch, n_outputs) of the dtype of ``x``.
+
+    Parameters
+    ----------
+    steps : of the plan, without those at its end that nothing follows.
+    double : whether the register is float64.
+    again : ``again(x, weights, given)``: the same with torch's own operations, for second
+        derivatives; ``given`` is the start state or None.
+    """
+    run = _run(spec, steps, double)
+    given = None if run.from_product else _start(spec, steps, x, run)
+    if torch.is_grad_enabled() and (x.requires_grad or weights.requires_grad):
+        return _Compiled.apply(x, weights, given, run, again)
+    return run.forward(x, weights, given, keep_all=False)[0]
+
+
+def _start(spec: CircuitSpec, steps: tuple[Step, ...], x: torch.Tensor, run: _Run) -> torch.Tensor:
+    """The start state that the features make, with torch's operations."""
+    dtype = torch.float64 if run.dtype.itemsize == 8 else torch.float32
+    upload, features = UPLOADS[spec.encoding], x.to(dtype)
+    if not upload.is_real(spec):
+        dtype = dtype.to_complex()
+    return upload.start(spec, features, {}, upload.phases(spec, features), steps[0], dtype)
+
+
+class _Run:
+    """A circuit, ready for any batch.
+
+    Attributes
+    ----------
+    from_product : whether it starts with a product state.
+    parts : 1 where no amplitude ever has an imaginary part (only RY, CNOT and CZ), otherwise 2.
+    dtype : of the register.
+    """
+
+    def __init__(self, spec: CircuitSpec, steps: tuple[Step, ...], double: bool):
+        from hqnn_utils.quantum.engine.kernel import compiled
+
+        upload = UPLOADS[spec.encoding]
+        self.n_qubits, self.n_outputs, self.scaling = spec.n_qubits, spec.n_outputs, spec.scaling
+        self.from_product = spec.encoding == "angle"
+        skipped = 0 if self.from_product else upload.in_start
+        self.program = make_program(spec, steps[skipped:], self.from_product)
+        self.parts = 1 if spec.rotation == "RY" and upload.is_real(spec) else 2
+        self.dtype = np.dtype(np.float64 if double else np.float32)
+        self.make_tables, self.run_forward, self.run_backward = compiled(double)
+        n_tables = self.program.n_diagonals if self.n_qubits <= TABLE_QUBITS else 0
+        self.table_shape = (n_tables, 2**self.n_qubits, 2)
+        self.amplitudes = self.parts * 2**self.n_qubits  # real numbers in a state
+        self.work = 2**self.n_qubits * max(1, len(self.program.steps))  # of one row
+
+    def forward(self, x, weights, given, keep_all: bool):
+        """Values as a tensor; what the way back needs: arguments, and the end states."""
+        batch = len(x)
+        width = block_rows(self.n_qubits, self.parts * self.dtype.itemsize, batch)
+        angles, flat = _array(x), _array(weights).reshape(-1)
+        if self.scaling != 1.0:
+            angles = self.scaling * angles
+        tables = np.empty(self.table_shape, self.dtype)
+        if len(tables):
+            self.make_tables(self.program, flat, tables)
+        start = _parts(given, self.dtype)
+        head = (self.program, self.n_qubits, self.parts, width, angles, flat, start, tables)
+        values = np.empty((batch, self.n_outputs))
+        keep = np.empty(self.amplitudes * batch, self.dtype) if keep_all else None
+
+        def work(first: int, last: int) -> None:
+            own = keep
+            if keep is None:  # one block at a time
+                own = np.empty(self.amplitudes * min(width, last - first), self.dtype)
+            self.run_forward(*head, first, last, own, values)
+
+        self._share(work, batch, width)
+        return torch.from_numpy(values).to(x.dtype), head, keep
+
+    def backward(self, head, keep, gradient: torch.Tensor):
+        """Gradients by features, weights and start state, as arrays."""
+        width, x, weights, given = head[3:7]
+        batch = len(x)
+        to_x, to_given = np.zeros(x.shape), np.empty_like(given)
+        to_weights = np.zeros((-(-batch // width), len(weights)))
+        by_values = _array(gradient)
+
+        def work(first: int, last: int) -> None:
+            self.run_backward(*head, first, last, keep, by_values, to_x, to_weights, to_given)
+
+        self._share(work, batch, width)
+        if self.scaling != 1.0:
+            to_x *= self.scaling
+        return to_x, to_weights.sum(axis=0), to_given
+
+    def _share(self, work: Callable[[int, int], None], batch: int, width: int) -> None:
+        """Blocks of rows among the threads that PyTorch is allowed."""
+        blocks = -(-batch // width)
+        threads = min(torch.get_num_threads(), blocks)
+        if threads > 1:
+            threads = threads if batch * self.work >= WORTH_A_THREAD else 1
+        if threads == 1:
+            work(0, batch)
+            return
+        edges = [min(batch, width * (blocks * t // threads)) for t in range(threads + 1)]
+        others = [_pool(threads - 1).submit(work, *edges[t : t + 2]) for t in range(1, threads)]
+        work(*edges[:2])
+        for other in others:
+            other.result()
+
+
+_run = lru_cache(maxsize=64)(_Run)
+
+
+def block_rows(n_qubits: int, amplitude_bytes: int, batch: int) -> int:
+    """Rows that are computed side by side."""
+    by_lanes = BLOCK_LANE_BYTES // amplitude_bytes
+    by_cache = BLOCK_BYTES // (amplitude_bytes * 2**n_qubits)
+    return max(1, min(batch, by_lanes, by_cache))
+
+
+class _Compiled(torch.autograd.Function):
+    """The kernel's two passes."""
+
+    @staticmethod
+    def forward(ctx, x, weights, given, run, again):
+        values, ctx.head, ctx.keep = run.forward(x, weights, given, keep_all=True)
+        ctx.run, ctx.again = run, again
+        ctx.save_for_backward(x, weights, given)
+        return values
+
+    @staticmethod
+    def backward(ctx, gradient):
+        x, weights, given = ctx.saved_tensors
+        if torch.is_grad_enabled() or in_a_transform():
+            found = _torch_gradients(ctx, (x, weights, given), gradient)
+            return *found, None, None
+        to_x, to_weights, to_given = ctx.run.backward(ctx.head, ctx.keep, gradient)
+        if given is None:
+            by_x, by_given = torch.from_numpy(to_x).to(x.dtype), None
+        else:
+            by_x, by_given = None, torch.from_numpy(to_given)
+            by_given = torch.view_as_complex(by_given) if given.is_complex() else by_given[..., 0]
+        by_weights = torch.from_numpy(to_weights.reshape(weights.shape)).to(weights.dtype)
+        return by_x, by_weights, by_given, None, None
+
+
+def _torch_gradients(ctx, tensors: tuple, gradient: torch.Tensor) -> list:
+    """Where a second derivative is wanted: torch's own operations, which can be differentiated."""
+    needed = ctx.needs_input_grad[:3]
+    with torch.enable_grad():
+        values = ctx.again(*tensors)
+        wanted = [tensor for tensor, need in zip(tensors, needed, strict=True) if need]
+        found = iter(
+            torch.autograd.grad(
+                values,
+                wanted,
+                gradient,
+                create_graph=True,
+                allow_unused=True,
+                materialize_grads=True,
+            )
+        )
+    return [next(found) if need else None for need in needed]
+
+
+def _array(tensor: torch.Tensor) -> np.ndarray:
+    """In float64 and in one piece; the tensor's own memory where it is both already."""
+    return np.ascontiguousarray(tensor.detach().resolve_neg().numpy(), dtype=np.float64)
+
+
+def _parts(given: torch.Tensor | None, dtype: np.dtype) -> np.ndarray:
+    """A start state as (rows, 2**n, 1 or 2): real and imaginary parts apart."""
+    if given is None:
+        return np.empty((0, 1, 1), dtype)
+    given = given.detach().resolve_conj().resolve_neg()
+    parts = torch.view_as_real(given) if given.is_complex() else given.unsqueeze(-1)
+    return np.ascontiguousarray(parts.numpy(), dtype=dtype)
+
+
+@lru_cache(maxsize=1)
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, thread_name_prefix="hqnn-kernel")
+
+
+# A forked process has none of its parent's threads.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pool.cache_clear)
