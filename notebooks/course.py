@@ -34,6 +34,10 @@ def command_line() -> argparse.ArgumentParser:
     command.add_argument("--out", type=Path, default=HERE.root / "build" / "student")
     command = add("book", help="the website from stored outputs; needs notebooks/book/requirements")
     command.add_argument("--out", type=Path, default=HERE.root / "build" / "book")
+    command = add("slides", help="a deck of slides for each notebook, from its tagged cells")
+    command.add_argument("--out", type=Path, default=HERE.root / "build" / "slides")
+    command = add("tag-slides", help="tag cells of notebooks that have no slides yet")
+    command.add_argument("names", nargs="+", help="numbers of notebooks")
     return parser
 
 
@@ -61,6 +65,14 @@ def main() -> None:
         from coursekit.book import build
 
         print(build(HERE, given.out.resolve()))
+    elif given.command == "slides":
+        from coursekit import slides
+
+        print(slides.build(HERE, given.out.resolve()))
+    elif given.command == "tag-slides":
+        from coursekit import slides
+
+        slides.tag(HERE, given.names)
 
 
 if __name__ == "__main__":

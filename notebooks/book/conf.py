@@ -12,8 +12,9 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 from coursekit.addresses import source_address  # noqa: E402
-from coursekit.book import ALT_KEY, MATHJAX_SCRIPT  # noqa: E402
+from coursekit.book import ALT_KEY  # noqa: E402
 from coursekit.files import HERE as TREE  # noqa: E402
+from coursekit.scripts import MATHJAX  # noqa: E402
 
 course = TREE.course()
 project = course["title"]
@@ -47,7 +48,7 @@ html_theme_options = {
 if address := source_address(course):
     html_theme_options |= {"repository_url": address, "use_repository_button": True}
 
-mathjax_path = f"mathjax/{Path(MATHJAX_SCRIPT).name}"
+mathjax_path = f"mathjax/{Path(MATHJAX).name}"
 mathjax3_config = {"options": {"enableMenu": False}}
 
 

@@ -12,6 +12,8 @@
 ``running``    execute a notebook; store its outputs, records and times
 ``student``    versions without solutions, and how to publish them
 ``book``       the sources of the website, and Sphinx
+``slides``     decks of tagged cells
+``scripts``    MathJax and reveal.js, laid beside pages
 ``glossary``   the technical words and where pages use them
 
 It belongs to the makers of the course; students need ``hqnn_utils`` only.

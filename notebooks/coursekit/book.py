@@ -3,15 +3,12 @@
 ``gather`` lays the pages of the book into one folder: the notebooks with what a page of a website
 needs (folds with words, alt texts, addresses to launch from), the glossary, the pages in
 ``notebooks/book/pages``, and tables from the README. ``build`` gives that folder to Sphinx, with
-every warning an error. Nothing is executed.
-
-MathJax lies in the site itself. It comes from the Python package ``django-static-mathjax``, which
-holds MathJax 3 (Apache License 2.0) as files and needs no Django.
+every warning an error. Nothing is executed. MathJax comes with the site (``scripts``), and so do
+the slides.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import shutil
 import subprocess
@@ -20,15 +17,14 @@ from pathlib import Path
 
 import nbformat
 
-from coursekit import instructor
+from coursekit import instructor, slides
 from coursekit.addresses import launch_links
 from coursekit.comments import code_only
 from coursekit.files import Tree, read, tags
 from coursekit.folding import fold
 from coursekit.generated import minutes
+from coursekit.scripts import copy_mathjax
 
-MATHJAX = Path("static/mathjax")  # inside the package
-MATHJAX_SCRIPT = "es5/tex-svg-full.js"  # one file: all of TeX's extensions, glyphs as drawings
 ALT_KEY = "hqnn_alts"
 PROMPTS = {
     "solution": ("Solution (try first)", "Hide the solution"),
@@ -208,25 +204,16 @@ def taken_along(tree: Tree) -> dict[str, str]:
     return pages
 
 
-def mathjax() -> Path:
-    """The folder of MathJax's files."""
-    found = importlib.util.find_spec("mathjax")
-    if found is None:
-        raise SystemExit("MathJax is missing: run make book, which installs django-static-mathjax")
-    return Path(next(iter(found.submodule_search_locations))) / MATHJAX
-
-
 def build(tree: Tree, out: Path) -> Path:
     """Build the website into a folder; a warning is an error."""
     source = gather(tree, out.parent / f"{out.name}-source")
     static = source / "_static" / "mathjax"
-    static.mkdir(parents=True)
-    for name in (MATHJAX_SCRIPT, "LICENSE"):
-        shutil.copy(mathjax() / name, static)
+    copy_mathjax(static)
     shutil.rmtree(out, ignore_errors=True)
     command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html"]
     command += ["-c", str(tree.notebooks / "book"), "-d", str(out.parent / f"{out.name}-doctrees")]
     done = subprocess.run([*command, str(source), str(out)])
     if done.returncode:
         raise SystemExit("the book was not built: see the warnings above")
+    slides.build(tree, out / "slides")
     return out / "index.html"

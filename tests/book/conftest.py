@@ -25,9 +25,15 @@ def book() -> Path:
 
 @pytest.fixture(scope="session")
 def pages(book) -> list[str]:
-    """Names of all pages; what lies in ``_static`` are pieces that the theme's makers use."""
+    """Names of all pages, without slides; in ``_static`` lie pieces that the theme is made of."""
     found = [path.relative_to(book) for path in book.rglob("*.html")]
-    return sorted(str(path) for path in found if path.parts[0] != "_static")
+    return sorted(str(path) for path in found if path.parts[0] not in ("_static", "slides"))
+
+
+@pytest.fixture(scope="session")
+def decks(book) -> list[str]:
+    """Names of all decks of slides."""
+    return sorted(f"slides/{path.name}" for path in (book / "slides").glob("[0-9]*.html"))
 
 
 @pytest.fixture(scope="session")
