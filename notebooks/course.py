@@ -8,71 +8,94 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from coursekit import generated, running, student
 from coursekit.files import HERE
-from coursekit.generated import own_address, retarget, sync
-from coursekit.running import execute, run
-from coursekit.student import student
+
+BUILD = HERE.root / "build"
 
 
 def command_line() -> argparse.ArgumentParser:
-    """Return the parser of the command line."""
+    """Return the parser of the command line; ``do`` is the function of the chosen command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    add = parser.add_subparsers(dest="command", required=True).add_parser
-    command = add("run", help="execute one notebook into build/, print its result table")
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    def add(name: str, do, about: str, out: str = "") -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=about)
+        command.set_defaults(do=do)
+        if out:
+            command.add_argument("--out", type=lambda p: Path(p).resolve(), default=BUILD / out)
+        return command
+
+    command = add("run", _run, "execute one notebook into build/, print its result table", "run")
     command.add_argument("name")
     command.add_argument("--profile", default="laptop")
-    command.add_argument("--out", type=Path, default=HERE.root / "build" / "run")
-    command = add("execute", help="run in the laptop profile, store outputs, records and times")
+    command = add("execute", _execute, "run in the laptop profile, store outputs, records, times")
     command.add_argument("names", nargs="*", help="names or numbers; all without")
-    command = add("retarget", help="set the repository's address in badges and install cells")
+    command = add("retarget", _retarget, "set the repository's address in badges, install cells")
     command.add_argument("repository", nargs="?", help="owner/name; without it: git remote")
-    command = add("own-address", help="what a fork's workflow calls: retarget where it is needed")
+    command = add("own-address", _own_address, "what a fork's workflow calls: retarget if needed")
     command.add_argument("repository", help="owner/name of the copy that this is")
-    command = add("sync", help="rewrite what is generated from course.yml and the records")
+    command = add("sync", _sync, "rewrite what is generated from course.yml and the records")
     command.add_argument("--check", action="store_true", help="change nothing, fail if stale")
-    command = add("student", help="versions without solutions and outputs")
-    command.add_argument("--out", type=Path, default=HERE.root / "build" / "student")
-    command = add("book", help="the website from stored outputs; needs notebooks/book/requirements")
-    command.add_argument("--out", type=Path, default=HERE.root / "build" / "book")
-    command = add("slides", help="a deck of slides for each notebook, from its tagged cells")
-    command.add_argument("--out", type=Path, default=HERE.root / "build" / "slides")
-    command = add("tag-slides", help="tag cells of notebooks that have no slides yet")
+    add("student", _student, "versions without solutions and outputs", "student")
+    add("book", _book, "the website from stored outputs: make book", "book")
+    add("slides", _slides, "a deck for each notebook with tagged cells: make slides", "slides")
+    command = add("tag-slides", _tag_slides, "tag cells of notebooks that have no slides yet")
     command.add_argument("names", nargs="+", help="numbers of notebooks")
     return parser
+
+
+def _run(given) -> None:
+    running.run(HERE, given.name, given.profile, given.out)
+
+
+def _execute(given) -> None:
+    running.execute(HERE, given.names)
+
+
+def _retarget(given) -> None:
+    address = generated.retarget(HERE, given.repository)
+    print(f"the course now points at {address}; commit the changed files")
+
+
+def _own_address(given) -> None:
+    address = generated.own_address(HERE, given.repository)
+    print(f"the course now points at {address}" if address else "nothing to retarget")
+
+
+def _sync(given) -> None:
+    stale = generated.sync(HERE, given.check)
+    if given.check and stale:
+        raise SystemExit(f"stale: {', '.join(stale)}; run python notebooks/course.py sync")
+    print("rewritten: " + ", ".join(stale) if stale else "nothing to rewrite")
+
+
+def _student(given) -> None:
+    student.student(HERE, given.out)
+
+
+def _book(given) -> None:
+    from coursekit import book
+
+    print(book.build(HERE, given.out))
+
+
+def _slides(given) -> None:
+    from coursekit import slides
+
+    print(slides.build(HERE, given.out))
+
+
+def _tag_slides(given) -> None:
+    from coursekit import slides
+
+    slides.tag(HERE, given.names)
 
 
 def main() -> None:
     """Do what the command line says."""
     given = command_line().parse_args()
-    if given.command == "run":
-        run(HERE, given.name, given.profile, given.out.resolve())
-    elif given.command == "execute":
-        execute(HERE, given.names)
-    elif given.command == "retarget":
-        address = retarget(HERE, given.repository)
-        print(f"the course now points at {address}; commit the changed files")
-    elif given.command == "own-address":
-        address = own_address(HERE, given.repository)
-        print(f"the course now points at {address}" if address else "nothing to retarget")
-    elif given.command == "sync":
-        stale = sync(HERE, given.check)
-        if given.check and stale:
-            raise SystemExit(f"stale: {', '.join(stale)}; run python notebooks/course.py sync")
-        print("rewritten: " + ", ".join(stale) if stale else "nothing to rewrite")
-    elif given.command == "student":
-        student(HERE, given.out.resolve())
-    elif given.command == "book":
-        from coursekit.book import build
-
-        print(build(HERE, given.out.resolve()))
-    elif given.command == "slides":
-        from coursekit import slides
-
-        print(slides.build(HERE, given.out.resolve()))
-    elif given.command == "tag-slides":
-        from coursekit import slides
-
-        slides.tag(HERE, given.names)
+    given.do(given)
 
 
 if __name__ == "__main__":
