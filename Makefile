@@ -20,7 +20,7 @@ export PYTHONHASHSEED ?= 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test notebooks bench mutants student book slides book-test retarget lint clean
+.PHONY: help install run test notebooks bench mutants student book slides book-test spelling retarget lint clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -78,6 +78,9 @@ book: build/book-env/.installed  ## the website of the stored notebooks, in buil
 
 slides: build/book-env/.installed  ## a deck for each notebook with tagged cells, in build/slides
 	@build/book-env/bin/python notebooks/course.py slides
+
+spelling: build/book-env/.installed  ## misspelt words everywhere, American ones in what is read
+	@build/book-env/bin/python notebooks/course.py spelling
 
 book-test: book  ## the book in a real browser (Debian: apt install chromium chromium-driver)
 	@HQNN_BOOK=build/book PYTHONPATH=notebooks build/book-env/bin/python -m pytest tests/book --confcutdir=tests/book

@@ -40,6 +40,7 @@ def command_line() -> argparse.ArgumentParser:
     add("student", _student, "versions without solutions and outputs", "student")
     add("book", _book, "the website from stored outputs: make book", "book")
     add("slides", _slides, "a deck for each notebook with tagged cells: make slides", "slides")
+    add("spelling", _spelling, "misspelt words, and American ones in prose: make spelling")
     command = add("tag-slides", _tag_slides, "tag cells of notebooks that have no slides yet")
     command.add_argument("names", nargs="+", help="numbers of notebooks")
     return parser
@@ -84,6 +85,12 @@ def _slides(given) -> None:
     from coursekit import slides
 
     print(slides.build(HERE, given.out))
+
+
+def _spelling(given) -> None:
+    from coursekit import spelling
+
+    spelling.check(HERE, BUILD / "spelling")
 
 
 def _tag_slides(given) -> None:

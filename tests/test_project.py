@@ -142,3 +142,33 @@ def test_ci_calls_the_readmes_command():
     assert "make test" in readme
     workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())
     assert {"make run", "make test"} <= {s.get("run") for s in workflow["jobs"]["course"]["steps"]}
+
+
+def test_workflows_are_valid_and_may_write_only_where_they_must():
+    """Every workflow says what it may do; tokens that write belong to single purposes."""
+    writes = {}
+    for path in sorted((ROOT / ".github/workflows").glob("*.yml")):
+        workflow = yaml.safe_load(path.read_text(encoding="utf-8"))
+        assert workflow["jobs"], path.name
+        given = [workflow.get("permissions") or {}]
+        given += [job.get("permissions") or {} for job in workflow["jobs"].values()]
+        writes[path.stem] = sorted({k for g in given for k, v in g.items() if v == "write"})
+        for job in workflow["jobs"].values():
+            assert job.get("timeout-minutes") or len(job["steps"]) == 1, path.name
+    assert writes == {
+        "address": ["contents"],
+        "book": ["id-token", "pages"],
+        "ci": [],
+        "weekly": ["issues"],
+    }
+
+
+def test_the_weekly_run_takes_colabs_image_and_the_systems_of_students_and_reports():
+    weekly = yaml.safe_load((ROOT / ".github/workflows/weekly.yml").read_text(encoding="utf-8"))
+    jobs = weekly["jobs"]
+    assert "schedule" in weekly[True]  # YAML reads "on" as true
+    assert "colab-images/public/runtime" in jobs["colab"]["steps"][-1]["run"]
+    systems = jobs["newest"]["strategy"]["matrix"]["os"]
+    assert {"windows-latest", "macos-latest"} <= set(systems)
+    assert jobs["report"]["if"] == "failure()"
+    assert set(jobs["report"]["needs"]) == set(jobs) - {"report"}

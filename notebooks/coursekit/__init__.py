@@ -14,6 +14,7 @@
 ``book``       the sources of the website, and Sphinx
 ``slides``     decks of tagged cells
 ``scripts``    MathJax and reveal.js, laid beside pages
+``spelling``   codespell on what is read and what is code
 ``glossary``   the technical words and where pages use them
 
 It belongs to the makers of the course; students need ``hqnn_utils`` only.
