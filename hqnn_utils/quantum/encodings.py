@@ -83,10 +83,16 @@ class AmplitudeEncoding(Encoding):
         return torch.eye(1, spec.n_inputs)[0]
 
     def queue(self, spec: CircuitSpec, inputs) -> None:
-        """``qp.AmplitudeEmbedding``."""
+        """``qp.AmplitudeEmbedding`` of the normalised features.
+
+        Normalised here, although PennyLane would do it: it leaves rows alone whose length is 1
+        already, and backpropagation then gives the gradient of features that are not normalised
+        (PennyLane 0.45; notebook 06, trap 6).
+        """
         import pennylane as qp
 
-        qp.AmplitudeEmbedding(inputs, wires=range(spec.n_qubits), normalize=True)
+        length = qp.math.sqrt(qp.math.sum(qp.math.abs(inputs) ** 2, axis=-1, keepdims=True))
+        qp.AmplitudeEmbedding(inputs / length, wires=range(spec.n_qubits), normalize=True)
 
 
 class IQPEncoding(Encoding):

@@ -47,6 +47,24 @@ def test_blank_features_leave_no_trace_of_data(name):
     np.testing.assert_allclose(found, [expected, expected], atol=1e-6)
 
 
+def test_amplitudes_of_length_one_have_the_gradient_of_normalised_features():
+    """PennyLane 0.45 leaves out the division where the length is 1 already, and its chain rule does
+    not know of it: [1.2, 1.6, 0, 0] for <Z0> at its maximum, where the slope is 0.
+    """
+    spec = CircuitSpec(n_qubits=2, n_layers=1, encoding="amplitude")
+    weights = torch.zeros(spec.weight_shape, dtype=torch.float64)
+    rows = torch.tensor([[0.6, 0.8, 0, 0], [1.2, 1.6, 0, 0], [0.5, 0.5, 0.5, -0.5]]).double()
+    rows[2] *= 1 + 1e-7  # near enough to 1 for PennyLane
+    found = []
+    for engine in ("pennylane", "fused"):
+        leaf = rows.clone().requires_grad_()
+        layer = QuantumLayer(spec, engine).double()
+        layer.weights.data = weights
+        found.append(torch.autograd.grad(layer(leaf)[:, 0].sum(), leaf)[0])
+    torch.testing.assert_close(found[0], found[1], atol=1e-6, rtol=0)
+    torch.testing.assert_close(found[0][:2], torch.zeros(2, 4).double(), atol=1e-12, rtol=0)
+
+
 class SquareEncoding(Encoding):
     """RY by the square of a feature."""
 
