@@ -4,6 +4,7 @@ no exact engine reaches, against cases with a closed form.
 
 import math
 
+import numpy as np
 import pennylane as qp
 import pytest
 import torch
@@ -114,6 +115,25 @@ def test_equal_to_pennylanes_iqp_circuit():
     torch.testing.assert_close(judged, by_qnode, atol=1e-9, rtol=0)
     found = estimate_expectations(spec, x, w, samples=20_000, seed=1)
     assert ((found.values[0] - judged).abs() < 5 * found.errors[0]).all()
+
+
+@pytest.mark.parametrize("n", [4, 50])
+def test_equal_to_pennylanes_own_estimate(n):
+    """Two estimates with independent samples differ as their two error bars say."""
+    jax = pytest.importorskip("jax", reason="qp.qnn.iqp_expval needs JAX")
+    spec = CircuitSpec(n_qubits=n)
+    x, w = case(spec, batch=1, spread=0.2)
+    of_inputs, of_weights = x_strings(spec)
+    masks = [strings[0] for strings in of_inputs] + of_weights
+    pattern = [[[q for q in range(n) if mask >> (n - 1 - q) & 1]] for mask in masks]
+    angles = torch.cat([x[0], w.flatten()]).numpy() / 2
+    theirs, bars = qp.qnn.iqp_expval(
+        np.eye(n, dtype=int), angles, pattern, n, 10_000, jax.random.PRNGKey(1)
+    )
+    ours = estimate_expectations(spec, x, w, samples=10_000, seed=0)
+    away = (np.asarray(theirs) - ours.values[0].numpy()) / np.hypot(bars, ours.errors[0].numpy())
+    assert np.abs(away).max() < 5
+    np.testing.assert_allclose(ours.errors[0], bars, rtol=0.1)
 
 
 @pytest.mark.parametrize("n", [2, 3, 50, 80])
