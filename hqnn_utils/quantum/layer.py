@@ -212,9 +212,11 @@ class QuantumLayer(nn.Module):
         """
         if self.engine == "fused":
             return kernel_for(self.spec, self.weights.device, self.weights.dtype)
-        device = self._options["device"]
+        if self.engine == "sampled":
+            return "torch"
+        device = self._options.device
         if device is None:
-            return "default.qubit" if self._options["noise"] is None else "default.mixed"
+            return "default.qubit" if self._options.noise is None else "default.mixed"
         return device if isinstance(device, str) else device.name
 
     def extra_repr(self) -> str:

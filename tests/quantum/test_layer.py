@@ -154,6 +154,19 @@ def test_exact_engines_draw_no_cosines(engine, option):
         QuantumLayer(SPEC, engine, **option)
 
 
+def test_what_computes_it_is_visible():
+    """In the repr as well, for every engine."""
+    noise = qp.noise.NoiseModel({})
+    assert layer("pennylane").kernel == "default.qubit"
+    assert layer("pennylane", noise=noise).kernel == "default.mixed"
+    assert layer("pennylane", device="lightning.qubit").kernel == "lightning.qubit"
+    assert layer("pennylane", device=qp.device("default.qubit")).kernel == "default.qubit"
+    assert layer("sampled").kernel == "torch"
+    for engine in ENGINES:
+        made = layer(engine)
+        assert f"engine={engine!r}, kernel={made.kernel!r}" in repr(made)
+
+
 def test_check_engine_knows_what_each_engine_cannot_run():
     general = CircuitSpec(rotation="Rot")
     check_engine("fused", general)
