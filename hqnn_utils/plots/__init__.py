@@ -15,7 +15,6 @@ everywhere: nothing for real images, ``"PHANTOM (synthetic images): "`` for phan
 from hqnn_utils.plots.board import flow, resampling, split_bars
 from hqnn_utils.plots.figures import (
     image_grid,
-    score_intervals,
     seed_dots,
     spectra,
     threshold_view,
@@ -34,7 +33,6 @@ __all__ = [
     "house_style",
     "image_grid",
     "resampling",
-    "score_intervals",
     "seed_dots",
     "spectra",
     "split_bars",

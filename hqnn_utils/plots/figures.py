@@ -12,18 +12,6 @@ from hqnn_utils.data import CLASS_NAMES, ImageData
 from hqnn_utils.evaluation.metrics import confusion
 from hqnn_utils.plots.style import CLASS_COLOURS, colour_of, finish, house_style
 
-# Scores in the order in which they are drawn, with the names that a reader knows.
-SCORE_TITLES = {
-    "accuracy": "Accuracy",
-    "balanced_accuracy": "Balanced accuracy",
-    "sensitivity": "Sensitivity",
-    "specificity": "Specificity",
-    "precision": "Precision (PPV)",
-    "f1": "F1",
-    "auc": "AUC",
-    "brier": "Brier score",
-}
-
 
 def image_grid(
     data: ImageData, per_class: int = 6, seed: int = 0, title: str = "Breast ultrasound"
@@ -73,32 +61,6 @@ def training_curves(
         right.set(xlabel="epoch", ylabel="validation AUC")
         left.legend()
     return finish(figure, banner, "training curves (dot: epoch chosen on validation)")
-
-
-def score_intervals(
-    table: dict[str, dict[str, tuple[float, float, float]]],
-    banner: str = "",
-    title: str = "test scores with 95 % intervals",
-) -> Figure:
-    """Draw a forest plot: one panel a score, one row a model, a dot on its interval.
-
-    ``table[model][score]`` is ``(value, low, high)``; scores not in ``SCORE_TITLES`` are not drawn.
-    """
-    names = list(table)
-    shown = [score for score in SCORE_TITLES if any(score in table[name] for name in names)]
-    size = (2.2 * len(shown), 0.45 * len(names) + 1.7)
-    with house_style():
-        figure, axes = plt.subplots(1, len(shown), figsize=size, sharey=True, squeeze=False)
-        for axis, score in zip(axes[0], shown, strict=True):
-            for row, name in enumerate(names):
-                if score in table[name]:
-                    value, low, high = table[name][score]
-                    axis.plot([low, high], [row, row], color=colour_of(name, row), lw=2)
-                    axis.plot(value, row, "o", color=colour_of(name, row))
-            axis.set(title=SCORE_TITLES[score], yticks=range(len(names)), yticklabels=names)
-            axis.set_ylim(len(names) - 0.5, -0.5)  # the first model on top
-            axis.xaxis.set_major_locator(plt.MaxNLocator(3))
-    return finish(figure, banner, title)
 
 
 def seed_dots(values: dict[str, list[float]], score: str = "test AUC", banner: str = "") -> Figure:

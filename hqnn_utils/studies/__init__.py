@@ -26,7 +26,7 @@ from hqnn_utils.records import (
 )
 from hqnn_utils.studies.plans import load_plan
 from hqnn_utils.studies.planted import load_planted
-from hqnn_utils.studies.run import prediction_record, run_setting, train_and_record
+from hqnn_utils.studies.run import prediction_record, run_setting
 from hqnn_utils.studies.settings import Setting, StudyError, as_setting, grid
 from hqnn_utils.studies.study import Study, run_study
 
@@ -48,5 +48,4 @@ __all__ = [
     "run_setting",
     "run_study",
     "save_record",
-    "train_and_record",
 ]

@@ -28,9 +28,9 @@ from hqnn_utils.models import (
     resized,
 )
 from hqnn_utils.models.backbones import Backbone
-from hqnn_utils.records import Record, load_record, plain, save_record
+from hqnn_utils.records import Record
 from hqnn_utils.runtime import data_dir, provenance
-from hqnn_utils.studies.settings import Setting, as_setting, with_defaults
+from hqnn_utils.studies.settings import Setting, as_setting
 from hqnn_utils.training import FitResult, fit, predict_proba, score_predictions
 
 
@@ -265,26 +265,6 @@ def with_data(setting: Setting, data) -> Setting:
     if data is None:
         return setting
     return replace(setting, source=data.source, size=data.size)
-
-
-def train_and_record(
-    name: str, data, folder: str | os.PathLike, *, progress: bool | str = False, **options
-) -> Record:
-    """One run for a notebook: its record from ``folder`` if it is there, else trained and kept.
-
-    ``options`` are fields of ``Setting``. A record of the same name but of other settings or data
-    is made anew: in a notebook one tries things out.
-    """
-    setting = with_data(as_setting({**options, "name": name}), data)
-    file = Path(folder) / f"{name}.json"
-    if file.exists():
-        kept = load_record(file)
-        same_data = kept.data == plain(data.describe())
-        if same_data and with_defaults(kept.settings) == setting.stored():
-            return kept
-    record = run_setting(setting, data, progress=progress)
-    save_record(record, folder)
-    return record
 
 
 def prediction_record(

@@ -60,6 +60,7 @@ def run_study(
     checkpoints: bool = False,
     progress: bool = True,
     test_only: bool = False,
+    renew: bool = False,
 ) -> Study:
     """Carry out every setting of ``table`` that has no record in ``folder`` yet.
 
@@ -79,6 +80,8 @@ def run_study(
         run cut short goes on.
     test_only : keep the test predictions and the main scores of each run, no history: for series of
         hundreds of runs, see ``Record.test_only``.
+    renew : make a record of other settings or other data anew instead of refusing it. For
+        notebooks, in which one tries things out.
 
     Raises
     ------
@@ -88,7 +91,7 @@ def run_study(
     choose("backend", backend, (None, "dask"))
     began, store = time.perf_counter(), _Store(folder, family, test_only)
     settings = [with_data(as_setting(row), data) for row in table]
-    todo = _pending(settings, store, data)
+    todo = _pending(settings, store, data, renew)
     if backend == "dask":
         need_cluster()
     elif threads is None and workers > 1:
@@ -175,8 +178,11 @@ class _Store:
             self.save_took, self.unsaved = self.saved_at - began, False
 
 
-def _pending(settings: list[Setting], store: _Store, data) -> list[Setting]:
-    """The runs without a record. What does not fit is an error before anything starts."""
+def _pending(settings: list[Setting], store: _Store, data, renew: bool) -> list[Setting]:
+    """The runs without a record.
+
+    A record that does not fit is an error before anything starts, or with ``renew`` a run to make.
+    """
     seen, todo = set(), []
     for setting in settings:
         if setting.name in seen:
@@ -188,9 +194,14 @@ def _pending(settings: list[Setting], store: _Store, data) -> list[Setting]:
         kept = store.get(setting.name)
         if kept is None:
             todo.append(setting)
-        else:
+            continue
+        try:
             _check_same_settings(setting, kept)
             _check_same_data(kept, load_data(setting) if data is None else data)
+        except StudyError:
+            if not renew:
+                raise
+            todo.append(setting)
     return todo
 
 

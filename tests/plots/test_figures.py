@@ -32,11 +32,9 @@ def legend(axis):
 
 def draw_all(data, banner):
     curves = {"linear": history(0.6, 0.9), "dressed": history(0.7, 0.8)}
-    intervals = {"linear": {"auc": (0.9, 0.8, 0.95)}}
     return [
         plots.image_grid(data, per_class=3),
         plots.training_curves(curves, {"linear": 2}, banner=banner),
-        plots.score_intervals(intervals, banner=banner),
         plots.threshold_view(truth, chance, 0.5, banner=banner),
         plots.seed_dots({"linear": [0.8, 0.9]}, banner=banner),
     ]
@@ -124,30 +122,6 @@ def test_the_chosen_epoch_is_marked():
 
 
 # -------------------------------------------------------------------------------- scores
-
-
-def test_score_intervals_draw_value_and_ends():
-    table = {
-        "linear": {"auc": (0.9, 0.8, 0.95), "brier": (0.1, 0.05, 0.2)},
-        "mine": {"auc": (0.8, 0.7, 0.9), "accuracy": (0.5, 0.4, 0.6), "seconds": (1, 1, 1)},
-    }
-    figure = plots.score_intervals(table, title="all of them")
-    accuracy, auc, brier = figure.axes
-    assert [a.get_title() for a in figure.axes] == ["Accuracy", "AUC", "Brier score"]
-    assert [points(line) for line in auc.lines] == [
-        [(0.8, 0), (0.95, 0)],
-        [(0.9, 0)],
-        [(0.7, 1), (0.9, 1)],
-        [(0.8, 1)],
-    ]
-    colours = [line.get_color() for line in auc.lines]
-    assert colours == [plots.COLOURS["linear"]] * 2 + ["C1"] * 2
-    assert [points(line)[-1] for line in accuracy.lines] == [(0.6, 1), (0.5, 1)]
-    assert [points(line)[-1] for line in brier.lines] == [(0.2, 0), (0.1, 0)]
-    assert [t.get_text() for t in accuracy.get_yticklabels()] == ["linear", "mine"]
-    assert auc.get_ylim() == (1.5, -0.5), "the first model on top"
-    assert figure.get_suptitle() == "all of them"
-    assert plots.score_intervals(table).get_suptitle() == "test scores with 95 % intervals"
 
 
 def test_seed_dots_join_the_runs_of_a_seed():

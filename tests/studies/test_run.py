@@ -11,13 +11,10 @@ from hqnn_utils.evaluation.metrics import scores
 from hqnn_utils.models import build_model
 from hqnn_utils.runtime import provenance
 from hqnn_utils.studies import (
-    StudyError,
     as_setting,
-    load_all,
     prediction_record,
     run,
     run_setting,
-    train_and_record,
 )
 from hqnn_utils.training import predict_proba
 
@@ -328,37 +325,7 @@ def test_a_checkpoint_is_kept(tmp_path):
     assert (tmp_path / "run.pt").exists()
 
 
-# ---------------------------------------------------------------- for notebooks
-
-
-def one(folder, data=None, **more):
-    options = {"epochs": 1, "seed": 1, "batch_size": 16, "max_train": 32, **more}
-    return train_and_record("one", data or phantom(), folder, **options)
-
-
-def test_what_is_there_is_not_made_again(tmp_path):
-    first = one(tmp_path)
-    assert first.settings["source"] == "phantom"
-    assert first.settings["size"] == 16
-    assert one(tmp_path).timing == load_all(tmp_path)[0].timing == pytest.approx(first.timing)
-    changed = one(tmp_path, epochs=2)
-    assert len(changed.history) == 2, "other settings: made anew"
-    assert load_all(tmp_path)[0].fingerprint() == changed.fingerprint()
-    other = one(tmp_path, phantom(1), epochs=2)
-    assert other.data["digest"] == phantom(1).digest, "other data: made anew"
-    assert [p.name for p in tmp_path.iterdir()] == ["one.json"]
-
-
-def test_the_bar_of_a_notebook(tmp_path, capsys):
-    one(tmp_path, progress="seed 1")
-    assert "seed 1" in capsys.readouterr().out
-    one(tmp_path / "quiet")
-    assert capsys.readouterr().out == ""
-
-
-def test_a_wrong_option_names_the_run(tmp_path):
-    with pytest.raises(StudyError, match="unknown key in a setting 'sead'"):
-        one(tmp_path, sead=3)
+# ---------------------------------------------------------------- other classifiers
 
 
 def test_records_of_other_classifiers():

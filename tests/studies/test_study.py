@@ -257,6 +257,19 @@ def test_a_record_of_other_data_is_refused(tmp_path):
         run_study([dict(QUICK, name="one")], tmp_path, data=phantom(1), progress=False)
 
 
+def test_a_record_that_does_not_fit_can_be_made_anew(tmp_path):
+    def one(data=None, **changes):
+        table = [dict(QUICK, name="one", **changes)]
+        return run_study(table, tmp_path, data=data, renew=True, progress=False)
+
+    assert one().skipped == 0
+    assert one().skipped == 1, "what is there is not made again"
+    assert [len(r.history) for r in one(epochs=2).records] == [2], "other settings"
+    (other,) = one(phantom(1), epochs=2).records
+    assert other.data["digest"] == phantom(1).digest, "other data"
+    assert [p.name for p in tmp_path.iterdir()] == ["one.json"]
+
+
 def test_a_record_of_a_classifier_that_is_no_run_is_refused(tmp_path):
     kept_record(tmp_path, settings=dict(model="tree", seed=0))
     with pytest.raises(StudyError, match=r"other settings .*head: nothing there, linear now"):
