@@ -1,4 +1,4 @@
-"""The kinds of answers: a number, a choice, a function, a paragraph.
+"""The kinds of answers: a number, a choice, a function, lines of a program, a paragraph.
 
 Each grader returns a ``Verdict``. A usual wrong answer is met with a word of its own; any other
 wrong answer is told what was expected. Of a number and a choice the truth is never printed; a
@@ -12,6 +12,8 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from hqnn_utils.exercises.exercise import OPEN_MESSAGE, Verdict
 from hqnn_utils.exercises.values import (
@@ -28,7 +30,17 @@ from hqnn_utils.exercises.values import (
     show_both,
 )
 
-__all__ = ["choice", "function", "number", "outcome_of", "paragraph", "same", "show", "together"]
+__all__ = [
+    "choice",
+    "faulty_lines",
+    "function",
+    "number",
+    "outcome_of",
+    "paragraph",
+    "same",
+    "show",
+    "together",
+]
 
 PLAIN_HINT = "look at the definition once more, or ask hint(...)"
 OPEN = Verdict(None, OPEN_MESSAGE)
@@ -226,6 +238,44 @@ def outcome_of(answer: Callable[..., Any], arguments: tuple, names: Sequence[str
         shown = show_arguments(arguments, names)
         return Verdict(False, f"it changes what it is given ({shown}): work on a copy")
     return result
+
+
+def faulty_lines(
+    answer,
+    *,
+    n_lines: int,
+    faults: Mapping[str, tuple[tuple[int, ...], str]],
+    in_order: Mapping[int, str],
+    right: str,
+) -> Verdict:
+    """Grade a list of line numbers: the faults of a program that is shown with numbered lines.
+
+    Parameters
+    ----------
+    answer : line numbers, one for each fault; a single number counts as a list of one.
+    n_lines : lines of the program.
+    faults : name -> the lines at which it may be named, and what is said while nobody has.
+    in_order : what is said to a line that has no fault.
+    right : the message when all faults are found.
+    """
+    if answer is ...:
+        return OPEN
+    if isinstance(answer, (int, np.integer)) and not isinstance(answer, bool):
+        answer = [answer]
+    try:
+        lines = sorted({int(line) for line in answer})
+    except (TypeError, ValueError):
+        return Verdict(False, "expected a list of line numbers, e.g. [4, 9, 12]")
+    if not lines or lines[0] < 1 or lines[-1] > n_lines:
+        return Verdict(False, f"expected line numbers from 1 to {n_lines}")
+    for line in lines:
+        if line in in_order:
+            return Verdict(False, in_order[line])
+    found = [name for name, (where, _) in faults.items() if set(where) & set(lines)]
+    for name, (_, word) in faults.items():
+        if name not in found:
+            return Verdict(False, f"{len(found)} of {len(faults)} found; {word}")
+    return Verdict(True, right)
 
 
 def paragraph(

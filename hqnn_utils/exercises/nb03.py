@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from hqnn_utils.exercises.exercise import Exercise, Verdict
-from hqnn_utils.exercises.grading import function, number, paragraph
+from hqnn_utils.exercises.grading import faulty_lines, function, number, paragraph
 
 # ---------------------------------------------------------------- the network
 
@@ -282,26 +282,13 @@ SCRIPT_IN_ORDER = {
 
 def _script(answer) -> Verdict:
     """The answer is a list of the numbers of lines, one for each fault."""
-    if isinstance(answer, (int, np.integer)) and not isinstance(answer, bool):
-        answer = [answer]
-    try:
-        lines = sorted({int(line) for line in answer})
-    except (TypeError, ValueError):
-        return Verdict(False, "expected a list of line numbers, e.g. [4, 9, 12]")
-    n_lines = SCRIPT.count("\n") + 1
-    if not lines or lines[0] < 1 or lines[-1] > n_lines:
-        return Verdict(False, f"expected line numbers from 1 to {n_lines}")
-    for line in lines:
-        if line in SCRIPT_IN_ORDER:
-            return Verdict(False, SCRIPT_IN_ORDER[line])
-    for where, word in SCRIPT_FAULTS.values():
-        if not set(where) & set(lines):
-            found = sum(bool(set(w) & set(lines)) for w, _ in SCRIPT_FAULTS.values())
-            return Verdict(False, f"{found} of 3 found; {word}")
-    return Verdict(
-        True,
-        "the test images take part in the scaling; the network is asked in training mode, so that "
-        "its batch norm uses the test images' own statistics; and the best epoch on the test "
+    return faulty_lines(
+        answer,
+        n_lines=SCRIPT.count("\n") + 1,
+        faults=SCRIPT_FAULTS,
+        in_order=SCRIPT_IN_ORDER,
+        right="the test images take part in the scaling; the network is asked in training mode, so "
+        "that its batch norm uses the test images' own statistics; and the best epoch on the test "
         "images is reported",
     )
 

@@ -2,10 +2,168 @@
 
 from __future__ import annotations
 
+import math
+from functools import partial
+
 import numpy as np
 
-from hqnn_utils.exercises.exercise import Exercise, Verdict
-from hqnn_utils.exercises.grading import number, paragraph, together
+from hqnn_utils.exercises.exercise import OPEN_MESSAGE, Exercise, Verdict
+from hqnn_utils.exercises.grading import faulty_lines, function, number, paragraph, together
+
+# ---------------------------------------------------------------- the study's head
+
+N_FEATURES = 10
+# What learns in the study's head: shape -> its name, and a word where it is missing.
+HEAD_SHAPES = {
+    (128, N_FEATURES): ("w128", "the layer from the features to 128 is missing"),
+    (128,): ("b128", "the layer to 128 has a bias"),
+    (4, 128): ("w4", "the layer from 128 to the four angles is missing"),
+    (4,): ("b4", "the layer to the four angles has a bias"),
+    (2, 4): ("angles", "the circuit is missing: keep it, self.circuit = circuit"),
+    (32, N_FEATURES): (
+        "w32",
+        "the bypass is missing: it leads from the *features* to 32, beside the way through the "
+        "circuit",
+    ),
+    (32,): ("b32", "the layer of the bypass has a bias"),
+    (64, 36): ("w64", "36 numbers are joined, 4 of the circuit and 32 of the bypass"),
+    (64,): ("b64", "the layer to 64 has a bias"),
+    (2, 64): ("w2", "the last layer leads from 64 to the two classes"),
+    (2,): ("b2", "the last layer has a bias"),
+}
+
+
+def study_head(n_features: int, circuit):
+    """The study's head: features (N, n_features) -> logits (N, 2)."""
+    from hqnn_utils.models.heads import StudyHead
+
+    return StudyHead(n_features, 4, circuit, 4)
+
+
+def _by_hand(
+    p: dict,
+    x,
+    circuit,
+    *,
+    pi: float = math.pi,
+    first_relu: bool = True,
+    bypass_relu: bool = True,
+    last_relu: bool = True,
+    bypass_first: bool = False,
+    softmax: bool = False,
+):
+    """The study's head on parameters ``p``; each option is a usual fault."""
+    import torch
+    from torch.nn.functional import linear
+
+    hidden = linear(x, p["w128"], p["b128"])
+    hidden = hidden.relu() if first_relu else hidden
+    angles = pi * torch.tanh(linear(hidden, p["w4"], p["b4"]))
+    bypass = linear(x, p["w32"], p["b32"])
+    bypass = bypass.relu() if bypass_relu else bypass
+    parts = [circuit(angles), bypass]
+    joined = torch.cat(parts[::-1] if bypass_first else parts, dim=-1)
+    joined = linear(joined, p["w64"], p["b64"])
+    logits = linear(joined.relu() if last_relu else joined, p["w2"], p["b2"])
+    return logits.softmax(dim=-1) if softmax else logits
+
+
+HEAD_FAULTS = (
+    ({"pi": 1.0}, "the angles end at -1 and 1: multiply the tanh by pi"),
+    ({"first_relu": False}, "a ReLU stands behind the layer of 128"),
+    ({"bypass_relu": False}, "a ReLU stands behind the 32 of the bypass"),
+    ({"last_relu": False}, "a ReLU stands behind the layer of 64, before the dropout"),
+    ({"bypass_first": True}, "join the circuit's four numbers first, then the bypass"),
+    ({"softmax": True}, "return logits: the loss contains the softmax"),
+)
+
+
+def _head(answer) -> Verdict:
+    """The answer is a class, or a function, that makes a module from (n_features, circuit)."""
+    import torch
+    from torch import nn
+
+    from hqnn_utils.quantum import CircuitSpec, QuantumLayer
+
+    if not callable(answer):
+        return Verdict(False, f"expected a class, got {type(answer).__name__}: give its name")
+    with torch.random.fork_rng():
+        torch.manual_seed(8)
+        circuit = QuantumLayer(CircuitSpec())
+        x = torch.randn(7, N_FEATURES)
+        try:
+            module = answer(N_FEATURES, circuit)
+            if not isinstance(module, nn.Module):
+                return Verdict(
+                    False, "expected a class that inherits from nn.Module: give its name, unmade"
+                )
+            found = module.eval()(x)
+        except Exception as error:
+            word = f"with {N_FEATURES} features it stops: {type(error).__name__}: {error}"
+            return Verdict(False, word)
+        if found is ...:
+            return Verdict(None, OPEN_MESSAGE)
+        if found is None:
+            return Verdict(False, "forward returns nothing: is there a `return` at its end?")
+        return _verdict_on_head(module, circuit, x)
+
+
+def _verdict_on_head(module, circuit, x) -> Verdict:
+    import torch
+
+    shapes = [tuple(p.shape) for p in module.parameters()]
+    for shape, (_, word) in HEAD_SHAPES.items():
+        if shape not in shapes:
+            return Verdict(False, word)
+    if len(shapes) != len(HEAD_SHAPES):
+        return Verdict(False, "there are more layers than the study's head has")
+    parameters = {HEAD_SHAPES[tuple(p.shape)][0]: p for p in module.parameters()}
+    with torch.no_grad():
+        for name, p in parameters.items():
+            if name != "angles":
+                p.copy_(torch.randn(p.shape) * (0.5 if p.ndim == 1 else 1.5 / p.shape[1] ** 0.5))
+        given, again = module(x), module(x)
+        if not torch.equal(given, again):
+            return Verdict(
+                False,
+                "in evaluation mode two calls differ: nn.Dropout knows the mode, F.dropout needs "
+                "training=self.training",
+            )
+        if not torch.allclose(given, _by_hand(parameters, x, circuit), atol=1e-5):
+            return _fault_of_head(parameters, x, circuit, given)
+    return _verdict_on_dropout(module, x)
+
+
+def _fault_of_head(parameters: dict, x, circuit, given) -> Verdict:
+    import torch
+
+    for options, word in HEAD_FAULTS:
+        wrong = _by_hand(parameters, x, circuit, **options)
+        if given.shape == wrong.shape and torch.allclose(given, wrong, atol=1e-5):
+            return Verdict(False, word)
+    return Verdict(
+        False,
+        "all layers are there, but with our weights in them the logits differ: compare "
+        "the order of the steps with the drawing",
+    )
+
+
+def _verdict_on_dropout(module, x) -> Verdict:
+    import torch
+    from torch import nn
+
+    module.train()
+    same = torch.equal(module(x), module(x))
+    module.eval()
+    if same:
+        return Verdict(False, "all but the dropout is there: 0.3, before the last layer")
+    rates = [m.p for m in module.modules() if isinstance(m, nn.Dropout)]
+    if rates and rates != [0.3]:
+        return Verdict(False, f"one dropout with rate 0.3 is wanted, yours: {rates}")
+    return Verdict(True, "with the same weights it gives the package's logits")
+
+
+# ---------------------------------------------------------------- where the parameters are
 
 
 def _fraction(answer, *, head) -> Verdict:
@@ -30,6 +188,98 @@ def _fraction(answer, *, head) -> Verdict:
     return number(answer, truth, right, wrong, share=True, tolerance=0.01 * truth)
 
 
+# ---------------------------------------------------------------- a control that mixes
+
+PAIRS = ((0, 1), (1, 2), (2, 3), (0, 3))
+TURN = 0.5  # radian
+
+
+def mixing(x, biases):
+    """The mixing control of the study's circuit, one image: angles (4,), biases (2, 4) -> (4,)."""
+    return _mixing(x, biases)
+
+
+def _mixing(
+    x,
+    biases,
+    *,
+    scale: float = math.pi,
+    pairs=PAIRS,
+    turn: float = TURN,
+    tanh: bool = True,
+    bias: bool = True,
+    tanh_first: bool = False,
+    at_once: bool = False,
+):
+    """``mixing``; each option is a usual fault."""
+    h = np.array(x, float) / scale
+    cosine, sine = math.cos(turn), math.sin(turn)
+
+    def squash(h, row):
+        h = h + row if bias else h
+        return np.tanh(h) if tanh else h
+
+    def turned(h):
+        new = h.copy()
+        for i, j in pairs:
+            a, b = (h[i], h[j]) if at_once else (new[i], new[j])
+            new[i], new[j] = cosine * a - sine * b, sine * a + cosine * b
+        return new
+
+    for row in np.asarray(biases, float):
+        h = turned(squash(h, row)) if tanh_first else squash(turned(h), row)
+    return h
+
+
+def _one_after_the_other(x, biases):
+    """The usual slip in Python: the second line already sees the new first value."""
+    h = np.array(x, float) / math.pi
+    for row in np.asarray(biases, float):
+        for i, j in PAIRS:
+            h[i] = math.cos(TURN) * h[i] - math.sin(TURN) * h[j]
+            h[j] = math.sin(TURN) * h[i] + math.cos(TURN) * h[j]
+        h = np.tanh(h + row)
+    return h
+
+
+def _mixing_inputs() -> list[tuple]:
+    random = np.random.default_rng(8)
+    return [(random.uniform(-3, 3, 4), random.normal(0, 0.5, (2, 4))) for _ in range(3)]
+
+
+def _grade_mixing(answer) -> Verdict:
+    ring = ((0, 1), (1, 2), (2, 3), (3, 0))
+    wrong = [
+        (partial(_mixing, scale=1.0), "the angles are divided by pi first"),
+        (partial(_mixing, pairs=ring), "the last pair is (0, 3), the smaller number first"),
+        (partial(_mixing, pairs=PAIRS[:3]), "the ring is closed by a fourth pair, (0, 3)"),
+        (partial(_mixing, pairs=()), "nothing mixes yet: each pair of the ring is turned"),
+        (partial(_mixing, turn=math.radians(0.5)), "half a radian, not half a degree"),
+        (partial(_mixing, turn=-0.5), "turn the other way: the minus stands in the first row"),
+        (partial(_mixing, tanh=False), "the tanh is missing: without it all is one matrix"),
+        (partial(_mixing, bias=False), "the biases have no effect yet"),
+        (partial(_mixing, tanh_first=True), "in each layer the turns come first, then the tanh"),
+        (
+            partial(_mixing, at_once=True),
+            "the pairs are turned one after the other: the second sees what the first has done",
+        ),
+        (
+            _one_after_the_other,
+            "h[i] is overwritten before h[j] is computed: set both in one assignment",
+        ),
+        (lambda x, b: _mixing(x, b[:1]), "only the first layer has an effect: there are two"),
+        (lambda x, b: _mixing(x, b[::-1]), "the first row of biases belongs to the first layer"),
+    ]
+    return function(
+        answer,
+        mixing,
+        _mixing_inputs(),
+        "the same as MixingLayer: it mixes where the circuit entangles, with 8 numbers",
+        wrong,
+        names=("x", "biases"),
+    )
+
+
 # ---------------------------------------------------------------- a control, and why it is one
 
 WHY = [
@@ -45,6 +295,11 @@ WHY = [
         r"seed|epoch|budget|train|start|data|split",
         "the setting is right; say in your reason what must be the same about the training",
     ),
+    (
+        r"mix|combin|sees?\b|depend|product|interact|entangl|jacobian",
+        "the setting is right; say in your reason what this control can do with its inputs that "
+        "'matched' cannot",
+    ),
 ]
 
 
@@ -53,8 +308,8 @@ def _control(answer, *, hybrid) -> Verdict:
     if not isinstance(answer, (tuple, list)) or len(answer) != 2:
         return Verdict(False, "expected two things: (setting, reason)")
     setting, reason = answer
-    right = "the same head, the same training, and a classical map of the circuit's size in it"
-    parts = (_fault_of_control(setting, hybrid), paragraph(reason, WHY, right, words=12))
+    right = "the same head, the same training, and in it a classical map that mixes, of its size"
+    parts = (_fault_of_control(setting, hybrid), paragraph(reason, WHY, right, words=18))
     return together(parts, right)
 
 
@@ -66,7 +321,7 @@ def _fault_of_control(setting, hybrid: dict) -> Verdict:
         return Verdict(False, f"expected a setting, that is a dict, got {type(setting).__name__}")
     try:
         found = as_setting(setting).stored()
-        wanted = as_setting({**hybrid, "head": control_of(hybrid["head"])}).stored()
+        wanted = as_setting({**hybrid, "head": control_of(hybrid["head"], "mixing")}).stored()
     except StudyError as error:
         return Verdict(False, str(error))
     changed = [key for key in wanted if key != "head" and found[key] != wanted[key]]
@@ -76,24 +331,149 @@ def _fault_of_control(setting, hybrid: dict) -> Verdict:
         )
     if found["head"] == wanted["head"]:
         return Verdict(True, "")
-    words = {
-        hybrid["head"]: "that is the hybrid itself: put the matched map in the circuit's place",
-        "mlp": "'mlp' has more parameters than the circuit it replaces: look for the matched one",
-        "frozen": "'frozen' is still a circuit: it asks whether training helps, not whether the "
-        "circuit does",
-        "shuffled": "'shuffled' is a circuit that gets another image's angles: it tells whether "
-        "the head uses its circuit, not whether a classical map does as well",
-        "identity": "'identity' has no parameters in the circuit's place: it is a weaker opponent",
-    }
     around, _ = HEADS[found["head"]]
     if around is not HEADS[wanted["head"]][0]:
         return Verdict(
             False,
-            f"{found['head']!r} has other layers or another number of parameters: "
-            "look for the matched head of the same shape",
+            f"{found['head']!r} has other layers around the circuit's place: "
+            "look for a head of the same shape",
         )
-    other = f"{found['head']!r} is another control: look for the one that notebook 08 calls matched"
-    return Verdict(False, words.get(found["head"], other))
+    return Verdict(False, OTHER_CONTROLS.get(found["head"], "the hybrid itself is no control"))
+
+
+OTHER_CONTROLS = {
+    "dressed": "that is the hybrid itself: put another map in the circuit's place",
+    "matched": "'matched' has the right size, but with so few rows each of its outputs sees one "
+    "input only, and the circuit's outputs see several",
+    "mlp": "'mlp' has more parameters than the circuit that it replaces",
+    "cosines": "'cosines' has more parameters: what the circuit's frequencies could say if free",
+    "fourier": "'fourier' has more parameters, and directions that are drawn by chance",
+    "frozen": "'frozen' is still a circuit: it asks whether training helps, not whether the "
+    "circuit does",
+    "shuffled": "'shuffled' is a circuit that gets another image's angles: it tells whether "
+    "the head uses its circuit, not whether a classical map does as well",
+    "identity": "'identity' has no parameters in the circuit's place: it is a weaker opponent",
+}
+
+
+# ---------------------------------------------------------------- groups of parameters
+
+
+def groups(model, rates: dict) -> list[dict]:
+    """Backbone, circuit and head of a model, each with its learning rate, as AdamW takes them."""
+    from hqnn_utils.models import parameter_groups
+
+    parts = parameter_groups(model)
+    return [{"params": part, "lr": rates[name]} for name, part in parts.items()]
+
+
+def _small_models() -> list:
+    """Two hybrids on a tiny backbone; their circuits stand in different places."""
+    import torch
+    from torch import nn
+
+    from hqnn_utils.models import Classifier, build_head
+
+    found = []
+    with torch.random.fork_rng():
+        torch.manual_seed(8)
+        for name in ("study_hybrid", "dressed"):
+            backbone = nn.Sequential(nn.Flatten(), nn.Linear(6, 5), nn.ReLU())
+            backbone.n_features = 5
+            found.append(Classifier(backbone, build_head(name, 5)))
+    return found
+
+
+RATES = {"backbone": 0.0001, "circuit": 0.03, "head": 0.002}
+
+
+def _groups(answer) -> Verdict:
+    """The answer is a function (model, rates) -> list of dicts with params and lr."""
+    if not callable(answer):
+        return Verdict(False, f"expected a function, got {type(answer).__name__}: give its name")
+    for model in _small_models():
+        try:
+            found = answer(model, dict(RATES))
+            if found is ...:
+                return Verdict(None, OPEN_MESSAGE)
+            rates_of = _rates_of(found)
+        except (KeyError, TypeError) as error:
+            return Verdict(
+                False,
+                "expected a list of dicts, each with 'params' and 'lr' "
+                f"({type(error).__name__}: {error})",
+            )
+        except Exception as error:
+            kind = type(model.head).__name__
+            return Verdict(False, f"with a head {kind} it stops: {type(error).__name__}: {error}")
+        verdict = _verdict_on_groups(model, rates_of)
+        if not verdict:
+            return verdict
+    return Verdict(True, "every parameter in one group, each group at its own rate")
+
+
+def _rates_of(found) -> dict[int, list[float]]:
+    """A parameter's id -> the rates that it got."""
+    rates: dict[int, list[float]] = {}
+    for group in found:
+        for p in group["params"]:
+            rates.setdefault(id(p), []).append(float(group["lr"]))
+    return rates
+
+
+def _verdict_on_groups(model, rates_of: dict[int, list[float]]) -> Verdict:
+    from hqnn_utils.models import parameter_groups
+
+    parts = parameter_groups(model)
+    got = {name: [rates_of.get(id(p), []) for p in part] for name, part in parts.items()}
+    for name, rates in got.items():
+        if all(not r for r in rates):
+            return Verdict(False, f"the {name} is in no group, so it never learns")
+        if any(not r for r in rates):
+            return Verdict(False, f"a part of the {name} is in no group, so it never learns")
+    for name, rates in got.items():
+        if any(len(r) > 1 for r in rates):
+            return Verdict(
+                False,
+                f"the {name} is in two groups, which AdamW refuses: leave the circuit's "
+                "parameters out of the head's",
+            )
+    for name, rates in got.items():
+        if any(r[0] != RATES[name] for r in rates):
+            others = [n for n, rate in RATES.items() if rate == rates[0][0]]
+            whose = f"the rate of the {others[0]}" if others else f"{rates[0][0]:g}"
+            return Verdict(False, f"the {name} gets {whose}")
+    return Verdict(True, "")
+
+
+# ---------------------------------------------------------------- a faulty comparison
+
+COMPARISON_FAULTS = {
+    "budget": ((4, 5, 6), "one is still hidden in how many tries each head has had"),
+    "seed": ((8,), "one is still hidden in what decides which run is reported"),
+    "claim": ((10,), "one is still hidden in the conclusion: in what do the two heads differ?"),
+}
+COMPARISON_IN_ORDER = {
+    1: "line 1 is in order: a frozen network may see test images, it learns nothing from them",
+    2: "line 2 is in order: the official split",
+    3: "line 3 is in order: four rates are a choice; who gets to use them?",
+    7: "line 7 is in order: several seeds with the chosen rate",
+    9: "line 9 is in order as far as it goes: it prints two numbers. Where do they come from, and "
+    "what is concluded from them?",
+}
+
+
+def _comparison(answer) -> Verdict:
+    """The answer is a list of the numbers of lines, one for each fault."""
+    return faulty_lines(
+        answer,
+        n_lines=10,
+        faults=COMPARISON_FAULTS,
+        in_order=COMPARISON_IN_ORDER,
+        right="the hybrid had four settings and ten seeds, the linear head one of each; the best "
+        "seed was chosen by the test images; and the two heads differ in thousands of classical "
+        "weights, not in the circuit alone",
+    )
 
 
 # ---------------------------------------------------------------- paired by seed
@@ -129,6 +509,20 @@ def _paired(answer, *, a, b) -> Verdict:
 
 
 EXERCISES = {
+    "08.head": Exercise(
+        _head,
+        "write",
+        (
+            "Make all layers in `__init__`, and connect them in `forward`. Which two ways do the "
+            "features take?",
+            "One way: 128, ReLU, 4, tanh, times pi, circuit. The other: 32, ReLU. `torch.cat` "
+            "joins them along the last dimension; then 64, ReLU, dropout, 2.",
+            "`torch.cat([self.circuit(angles), self.bypass(features)], dim=-1)` has 36 columns. "
+            "The angles are `math.pi * torch.tanh(self.projector(features))`, where the projector "
+            "is an `nn.Sequential` of two linear layers with a ReLU between them.",
+        ),
+        model=study_head,
+    ),
     "08.fraction": Exercise(
         _fraction,
         "read",
@@ -139,21 +533,60 @@ EXERCISES = {
             "by all trainable numbers of the head.",
         ),
     ),
+    "08.mixing": Exercise(
+        _grade_mixing,
+        "write",
+        (
+            "Begin with `h = x / np.pi`, a new array. Then loop over the two rows of biases.",
+            "In each layer loop over the four pairs and turn the two values; behind the loop over "
+            "pairs comes the tanh of h plus the row.",
+            "Both values of a pair are set in one assignment, "
+            "`h[i], h[j] = c * h[i] - s * h[j], s * h[i] + c * h[j]`, so that both right-hand "
+            "sides see the old values.",
+        ),
+        model=mixing,
+    ),
     "08.control": Exercise(
         _control,
         "judge",
         (
             "Write down everything that decides this run. Which of these things may the control "
             "change?",
-            "Only the head changes. Look in section 1 for the head that has the same layers and "
-            "as many parameters.",
-            "Copy `hybrid` and give it another `head`; `control_of` names it. In your reason "
-            "say what the two have in common: parameters, layers around the circuit, training.",
+            "Only the head changes. Look in the table of section 2 for a map with as many "
+            "parameters whose outputs see as many inputs as the circuit's.",
+            "Copy `hybrid` and give it another `head`; `control_of(head, core)` names it. In your "
+            "reason say what the two have in common (parameters, layers around, training) and "
+            "what this control can do that 'matched' cannot.",
         ),
         rubric="One change only: the map in the circuit's place. A good reason names equal "
-        "numbers of parameters, equal layers around that place, and equal seeds, data and budget; "
-        "a very good one adds what this control does not settle (whether the map can mix its "
-        "inputs as the circuit does).",
+        "numbers of parameters, equal layers around that place, equal seeds, data and budget, and "
+        "that the map mixes its inputs; a very good one adds what no single control settles "
+        "(another map of this size might do better or worse, so losing to one shows little).",
+    ),
+    "08.groups": Exercise(
+        _groups,
+        "write",
+        (
+            "The circuit is a part of the head. Find it first, so that it can be left out there.",
+            "`model.head.modules()` walks through all parts of the head; `isinstance(part, "
+            "QuantumLayer)` finds the circuit. Two tensors are the same parameter if they are the "
+            "same object: compare `id(p)`.",
+            "Three lists: `list(model.backbone.parameters())`, the parameters of the circuit, and "
+            "those of `model.head` whose id is not among the circuit's. Put each into a dict with "
+            "`params` and `lr`.",
+        ),
+        model=groups,
+    ),
+    "08.comparison": Exercise(
+        _comparison,
+        "fault",
+        (
+            "For each head count: how many trainings, chosen by what?",
+            "One fault is about tuning, one about choosing among seeds, one about the sentence at "
+            "the end.",
+            "Compare lines 4 and 5; ask whose data `auc` sees in line 8; and ask which head would "
+            "have to be subtracted for line 10 to be true.",
+        ),
     ),
     "08.paired": Exercise(
         _paired,
