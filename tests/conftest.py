@@ -1,5 +1,7 @@
 """Shared by all tests: the course tool on the path, parallel runs, small data files."""
 
+import functools
+import http.server
 import sys
 import threading
 from pathlib import Path
@@ -52,3 +54,22 @@ def medmnist_file(tmp_path, medmnist_arrays):
     path = tmp_path / "mine.npz"
     np.savez_compressed(path, **medmnist_arrays)
     return path
+
+
+@pytest.fixture
+def server(tmp_path):
+    """Serves ``tmp_path/served`` on the loopback address."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *args):
+            pass
+
+    httpd = http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder))
+    )
+    threading.Thread(target=httpd.serve_forever, daemon=True).start()
+    yield folder, f"http://127.0.0.1:{httpd.server_port}"
+    httpd.shutdown()
+    httpd.server_close()

@@ -3,13 +3,10 @@
 Downloads are tried against a server on this machine, never the real one.
 """
 
-import functools
 import hashlib
-import http.server
 import os
 import re
 import shutil
-import threading
 from pathlib import Path
 
 import medmnist
@@ -21,25 +18,6 @@ from hqnn_utils.data import medmnist_sets
 from hqnn_utils.runtime import DataError, data_dir
 
 OFFICIAL = "750601b1f35ba3300ea97c75c52ff8f6"
-
-
-@pytest.fixture
-def server(tmp_path):
-    """Serves ``tmp_path/served`` on the loopback address."""
-    folder = tmp_path / "served"
-    folder.mkdir()
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *args):
-            pass
-
-    httpd = http.server.ThreadingHTTPServer(
-        ("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder))
-    )
-    threading.Thread(target=httpd.serve_forever, daemon=True).start()
-    yield folder, f"http://127.0.0.1:{httpd.server_port}"
-    httpd.shutdown()
-    httpd.server_close()
 
 
 def point_medmnist_at(monkeypatch, url, md5, flag="breastmnist", size=""):

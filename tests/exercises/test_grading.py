@@ -17,6 +17,7 @@ from hqnn_utils.exercises.grading import (
     OPEN,
     PLAIN_HINT,
     choice,
+    faulty_lines,
     function,
     number,
     paragraph,
@@ -580,3 +581,42 @@ def test_parts_together():
 
     assert together(parts(), "all") == bad
     assert seen == [good, bad], "what comes behind the first wrong part is not looked at"
+
+
+# ---------------------------------------------------------------- lines of a program
+
+SCRIPT = dict(
+    n_lines=6,
+    faults={"one": ((1, 2), "look at the start"), "two": ((5,), "look at the end")},
+    in_order={3: "line 3 is in order", 4: "so is line 4", 6: "and line 6"},
+    right="both found",
+)
+
+
+@pytest.mark.parametrize("lines", [[1, 5], (5, 2), {1, 2, 5}, np.array([2, 5])])
+def test_every_fault_named_once_or_more(lines):
+    assert faulty_lines(lines, **SCRIPT) == Verdict(True, "both found")
+
+
+@pytest.mark.parametrize(
+    ("lines", "word"),
+    [
+        (5, "1 of 2 found; look at the start"),
+        ([1], "1 of 2 found; look at the end"),
+        ([1, 3, 5], "line 3 is in order"),
+        ([0, 5], "expected line numbers from 1 to 6"),
+        ([7], "expected line numbers from 1 to 6"),
+        ([], "expected line numbers from 1 to 6"),
+        ("abc", "expected a list of line numbers"),
+        (True, "expected a list of line numbers"),
+        (None, "expected a list of line numbers"),
+    ],
+)
+def test_lines_that_are_not_the_faults(lines, word):
+    found = faulty_lines(lines, **SCRIPT)
+    assert found.ok is False
+    assert word in found.message
+
+
+def test_lines_not_tried_yet():
+    assert faulty_lines(..., **SCRIPT) is OPEN
