@@ -13,7 +13,7 @@ from importlib.util import find_spec
 import numpy as np
 import torch
 
-from hqnn_utils.quantum.engine.plan import Step
+from hqnn_utils.quantum.engine.plan import plan
 from hqnn_utils.quantum.engine.program import make_program
 from hqnn_utils.quantum.engine.uploads import UPLOADS
 from hqnn_utils.quantum.spec import CircuitSpec
@@ -65,36 +65,21 @@ def in_a_transform() -> bool:
 
 
 def compiled_expectations(
-    spec: CircuitSpec,
-    steps: tuple[Step, ...],
-    x: torch.Tensor,
-    weights: torch.Tensor,
-    double: bool,
-    again: Callable,
+    spec: CircuitSpec, x: torch.Tensor, weights: torch.Tensor, double: bool, again: Callable
 ) -> torch.Tensor:
     """Expectation values (batch, n_outputs) of the dtype of ``x``.
 
     Parameters
     ----------
-    steps : of the plan, without those at its end that nothing follows.
     double : whether the register is float64.
-    again : ``again(x, weights, given)``: the same with torch's own operations, for second
+    again : ``again(spec, x, weights, given)``: the same with torch's own operations, for second
         derivatives; ``given`` is the start state or None.
     """
-    run = _run(spec, steps, double)
-    given = None if run.from_product else _start(spec, steps, x, run)
+    run = _run(spec, double)
+    given = None if run.from_product else run.start(x)
     if torch.is_grad_enabled() and (x.requires_grad or weights.requires_grad):
         return _Compiled.apply(x, weights, given, run, again)
     return run.forward(x, weights, given, keep_all=False)[0]
-
-
-def _start(spec: CircuitSpec, steps: tuple[Step, ...], x: torch.Tensor, run: _Run) -> torch.Tensor:
-    """The start state that the features make, with torch's operations."""
-    dtype = torch.float64 if run.dtype.itemsize == 8 else torch.float32
-    upload, features = UPLOADS[spec.encoding], x.to(dtype)
-    if not upload.is_real(spec):
-        dtype = dtype.to_complex()
-    return upload.start(spec, features, {}, upload.phases(spec, features), steps[0], dtype)
 
 
 class _Run:
@@ -107,10 +92,13 @@ class _Run:
     dtype : of the register.
     """
 
-    def __init__(self, spec: CircuitSpec, steps: tuple[Step, ...], double: bool):
-        from hqnn_utils.quantum.engine.kernel import compiled
+    def __init__(self, spec: CircuitSpec, double: bool):
+        from hqnn_utils.quantum.engine.kernel import Batch, compiled
 
+        self.batch = Batch
         upload = UPLOADS[spec.encoding]
+        steps = plan(spec, upload.steps)
+        self.spec, self.first_step = spec, steps[0]
         self.n_qubits, self.n_outputs, self.scaling = spec.n_qubits, spec.n_outputs, spec.scaling
         self.from_product = spec.encoding == "angle"
         skipped = 0 if self.from_product else upload.in_start
@@ -123,56 +111,77 @@ class _Run:
         self.amplitudes = self.parts * 2**self.n_qubits  # real numbers in a state
         self.work = 2**self.n_qubits * max(1, len(self.program.steps))  # of one row
 
+    def width(self, rows: int) -> int:
+        """Rows of a block. What is too small for a second thread is one block."""
+        if rows * self.work < WORTH_A_THREAD:
+            return rows
+        return block_rows(self.n_qubits, self.parts * self.dtype.itemsize, rows)
+
+    def start(self, x: torch.Tensor) -> torch.Tensor:
+        """The start state that the features make, with torch's operations."""
+        upload = UPLOADS[self.spec.encoding]
+        dtype = torch.float64 if self.dtype.itemsize == 8 else torch.float32
+        features = x.to(dtype)
+        phases = upload.phases(self.spec, features)
+        if not upload.is_real(self.spec):
+            dtype = dtype.to_complex()
+        return upload.start(self.spec, features, {}, phases, self.first_step, dtype)
+
     def forward(self, x, weights, given, keep_all: bool):
-        """Values as a tensor; what the way back needs: arguments, and the end states."""
-        batch = len(x)
-        width = block_rows(self.n_qubits, self.parts * self.dtype.itemsize, batch)
-        angles, flat = _array(x), _array(weights).reshape(-1)
-        if self.scaling != 1.0:
-            angles = self.scaling * angles
+        """Values as a tensor, and what the way back needs."""
+        rows = len(x)
+        width = self.width(rows)
+        flat = _array(weights).reshape(-1)
         tables = np.empty(self.table_shape, self.dtype)
         if len(tables):
             self.make_tables(self.program, flat, tables)
-        start = _parts(given, self.dtype)
-        head = (self.program, self.n_qubits, self.parts, width, angles, flat, start, tables)
-        values = np.empty((batch, self.n_outputs))
-        keep = np.empty(self.amplitudes * batch, self.dtype) if keep_all else None
+        waves = self._waves(x) if self.from_product else np.empty((rows, 0, 2))
+        states = np.empty(self.amplitudes * rows if keep_all else 0, self.dtype)
+        batch = self.batch(waves, flat, _parts(given, self.dtype), tables, states)
+        values = np.empty((rows, self.n_outputs))
 
         def work(first: int, last: int) -> None:
-            own = keep
-            if keep is None:  # one block at a time
-                own = np.empty(self.amplitudes * min(width, last - first), self.dtype)
-            self.run_forward(*head, first, last, own, values)
+            own = batch
+            if not keep_all:  # without a way back there is room for one block only
+                block = np.empty(self.amplitudes * min(width, last - first), self.dtype)
+                own = batch._replace(states=block)
+            self.run_forward(self.program, own, self.parts, width, first, last, values)
 
-        self._share(work, batch, width)
-        return torch.from_numpy(values).to(x.dtype), head, keep
+        self._share(work, rows, width)
+        return torch.from_numpy(values).to(x.dtype), batch
 
-    def backward(self, head, keep, gradient: torch.Tensor):
+    def backward(self, batch, gradient: torch.Tensor):
         """Gradients by features, weights and start state, as arrays."""
-        width, x, weights, given = head[3:7]
-        batch = len(x)
-        to_x, to_given = np.zeros(x.shape), np.empty_like(given)
-        to_weights = np.zeros((-(-batch // width), len(weights)))
-        by_values = _array(gradient)
+        rows, features, _ = batch.x.shape
+        width = self.width(rows)
+        to_x, to_given = np.zeros((rows, features)), np.empty_like(batch.given)
+        to_weights = np.zeros((-(-rows // width), len(batch.weights)))
+        rest = (_array(gradient), to_x, to_weights, to_given)
 
         def work(first: int, last: int) -> None:
-            self.run_backward(*head, first, last, keep, by_values, to_x, to_weights, to_given)
+            self.run_backward(self.program, batch, self.parts, width, first, last, *rest)
 
-        self._share(work, batch, width)
+        self._share(work, rows, width)
         if self.scaling != 1.0:
             to_x *= self.scaling
         return to_x, to_weights.sum(axis=0), to_given
 
-    def _share(self, work: Callable[[int, int], None], batch: int, width: int) -> None:
+    def _waves(self, x: torch.Tensor) -> np.ndarray:
+        """Cosine and sine of half of each scaled feature, (rows, features, 2)."""
+        half = (0.5 * self.scaling) * _array(x)
+        waves = np.empty((*half.shape, 2))
+        np.cos(half, out=waves[..., 0])
+        np.sin(half, out=waves[..., 1])
+        return waves
+
+    def _share(self, work: Callable[[int, int], None], rows: int, width: int) -> None:
         """Blocks of rows among the threads that PyTorch is allowed."""
-        blocks = -(-batch // width)
+        blocks = -(-rows // width)
         threads = min(torch.get_num_threads(), blocks)
-        if threads > 1:
-            threads = threads if batch * self.work >= WORTH_A_THREAD else 1
         if threads == 1:
-            work(0, batch)
+            work(0, rows)
             return
-        edges = [min(batch, width * (blocks * t // threads)) for t in range(threads + 1)]
+        edges = [min(rows, width * (blocks * t // threads)) for t in range(threads + 1)]
         others = [_pool(threads - 1).submit(work, *edges[t : t + 2]) for t in range(1, threads)]
         work(*edges[:2])
         for other in others:
@@ -182,11 +191,11 @@ class _Run:
 _run = lru_cache(maxsize=64)(_Run)
 
 
-def block_rows(n_qubits: int, amplitude_bytes: int, batch: int) -> int:
+def block_rows(n_qubits: int, amplitude_bytes: int, rows: int) -> int:
     """Rows that are computed side by side."""
     by_lanes = BLOCK_LANE_BYTES // amplitude_bytes
     by_cache = BLOCK_BYTES // (amplitude_bytes * 2**n_qubits)
-    return max(1, min(batch, by_lanes, by_cache))
+    return max(1, min(rows, by_lanes, by_cache))
 
 
 class _Compiled(torch.autograd.Function):
@@ -194,7 +203,7 @@ class _Compiled(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, x, weights, given, run, again):
-        values, ctx.head, ctx.keep = run.forward(x, weights, given, keep_all=True)
+        values, ctx.batch = run.forward(x, weights, given, keep_all=True)
         ctx.run, ctx.again = run, again
         ctx.save_for_backward(x, weights, given)
         return values
@@ -205,7 +214,7 @@ class _Compiled(torch.autograd.Function):
         if torch.is_grad_enabled() or in_a_transform():
             found = _torch_gradients(ctx, (x, weights, given), gradient)
             return *found, None, None
-        to_x, to_weights, to_given = ctx.run.backward(ctx.head, ctx.keep, gradient)
+        to_x, to_weights, to_given = ctx.run.backward(ctx.batch, gradient)
         if given is None:
             by_x, by_given = torch.from_numpy(to_x).to(x.dtype), None
         else:
@@ -219,7 +228,7 @@ def _torch_gradients(ctx, tensors: tuple, gradient: torch.Tensor) -> list:
     """Where a second derivative is wanted: torch's own operations, which can be differentiated."""
     needed = ctx.needs_input_grad[:3]
     with torch.enable_grad():
-        values = ctx.again(*tensors)
+        values = ctx.again(ctx.run.spec, *tensors)
         wanted = [tensor for tensor, need in zip(tensors, needed, strict=True) if need]
         found = iter(
             torch.autograd.grad(
@@ -236,7 +245,10 @@ def _torch_gradients(ctx, tensors: tuple, gradient: torch.Tensor) -> list:
 
 def _array(tensor: torch.Tensor) -> np.ndarray:
     """In float64 and in one piece; the tensor's own memory where it is both already."""
-    return np.ascontiguousarray(tensor.detach().resolve_neg().numpy(), dtype=np.float64)
+    tensor = tensor.detach()
+    if tensor.is_neg():
+        tensor = tensor.resolve_neg()
+    return np.ascontiguousarray(tensor.numpy(), dtype=np.float64)
 
 
 def _parts(given: torch.Tensor | None, dtype: np.dtype) -> np.ndarray:

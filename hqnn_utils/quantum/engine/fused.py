@@ -5,7 +5,7 @@ differentiates.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 
 import torch
 
@@ -57,8 +57,7 @@ def expectations(spec: CircuitSpec, inputs: torch.Tensor, weights: torch.Tensor)
     _check(spec, inputs, weights)
     if is_usable(spec, inputs, weights):
         double = spec.n_qubits <= DOUBLE_UP_TO or inputs.dtype == torch.float64
-        again = partial(torch_expectations, spec)
-        return compiled_expectations(spec, _plan(spec), inputs, weights, double, again)
+        return compiled_expectations(spec, inputs, weights, double, torch_expectations)
     return torch_expectations(spec, inputs, weights)
 
 

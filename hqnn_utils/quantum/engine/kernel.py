@@ -21,12 +21,34 @@ gradient by it go back through the circuit side by side.
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import NamedTuple
 
 import numba as nb
 import numpy as np
 from numba import njit
 
 from hqnn_utils.quantum.engine.program import DIAGONAL, FROM_INPUTS, FROM_WEIGHTS, SHARED, Program
+
+
+class Batch(NamedTuple):
+    """The numbers that go with a program.
+
+    Attributes
+    ----------
+    x : (rows, features, 2), cosine and sine of half of each scaled feature.
+    weights : flat.
+    given : (rows, 2**n, 1 or 2): start states, real and imaginary parts apart; no rows where the
+        circuit starts with a product state.
+    tables : (diagonal steps, 2**n, 2), the factors; empty where they are made on the way.
+    states : flat; all end states, or room for those of one block.
+    """
+
+    x: np.ndarray
+    weights: np.ndarray
+    given: np.ndarray
+    tables: np.ndarray
+    states: np.ndarray
+
 
 # Sums may be reordered and multiplications joined with additions, so that lanes can be used. NaN
 # and infinity keep their meaning. boundscheck: indices come from the program alone.
@@ -129,8 +151,7 @@ def _waves(program, step, sign, weights, x, cos, sin):
             sin[q] = np.sin(half)
         else:
             for row in range(rows):
-                half = 0.5 * sign * x[row, index]
-                c, s = np.cos(half), np.sin(half)
+                c, s = x[row, index, 0], sign * x[row, index, 1]
                 for lane in range(row, lanes, rows):
                     cos[q, lane] = c
                     sin[q, lane] = s
@@ -348,8 +369,8 @@ def _start_waves(program, op, q, sign, weights, x, cos, sin):
     source, index = program.start[op, 1], program.start_angles[op, q]
     if source == FROM_INPUTS:
         for row in range(len(cos)):
-            cos[row] = np.cos(0.5 * x[row, index])
-            sin[row] = sign * np.sin(0.5 * x[row, index])
+            cos[row] = x[row, index, 0]
+            sin[row] = sign * x[row, index, 1]
     else:
         half = 0.5 * _angle(index, program.start_constants[op], weights)
         cos[:] = np.cos(half)
@@ -436,13 +457,12 @@ def _tree(vectors, tree):
 
 @njit(**OPTIONS)
 def _untree(vectors, tree, grown, lam):
-    """Gradients by the vectors, from those by their product in grown[2**m:]."""
+    """Gradients by the vectors, from those by their product in grown[2**m:]; the rest is zero."""
     rows = tree.shape[2]
     size = 1 << len(vectors)
     for q in range(len(vectors)):
         v, g = vectors[q], lam[q]
         size //= 2
-        grown[size : 2 * size] = 0
         for bit in range(2):
             for i in range(size):
                 old, new, down = tree[size + i], grown[(2 + bit) * size + i], grown[size + i]
@@ -466,11 +486,7 @@ def _product(psi, left, right):
             for row in range(rows):
                 a, b, c, d = left[i, 0, row], left[i, 1, row], right[j, 0, row], right[j, 1, row]
                 psi[k, row] = a * c - b * d
-            if lanes > rows:
-                for row in range(rows):
-                    a, b, c, d = (
-                        left[i, 0, row], left[i, 1, row], right[j, 0, row], right[j, 1, row]
-                    )  # fmt: skip
+                if lanes > rows:
                     psi[k, rows + row] = a * d + b * c
 
 
@@ -480,8 +496,6 @@ def _unproduct(lam, left, right, to_left, to_right):
     lanes, m, size = lam.shape[1], left.shape[0], right.shape[0]
     imaginary = rows if lanes > rows else 0
     on = 1.0 if lanes > rows else 0.0
-    to_left[:] = 0
-    to_right[:] = 0
     for i in range(m):
         for j in range(size):
             k = i * size + j
@@ -568,15 +582,41 @@ def _unload(lam, to_given, rows):
 
 
 @njit(**OPTIONS)
-def _halves(program, n, weights, x):
+def _halves(program, weights, x):
     """Vectors of the single qubits, and the trees of both halves of the register."""
     vectors = _vectors(program, weights, x)
+    n, _, rows = vectors.shape
     m = n // 2
-    left = np.empty((2 << m, 2, x.shape[0]))
-    right = np.empty((2 << (n - m), 2, x.shape[0]))
+    left, right = np.empty((2 << m, 2, rows)), np.empty((2 << (n - m), 2, rows))
     _tree(vectors[:m], left)
     _tree(vectors[m:], right)
     return vectors, left, right
+
+
+@njit(**OPTIONS)
+def _undo_start(program, weights, x, lam, to_weights, to_x):
+    """From the gradient by the product state to those by weights and features."""
+    vectors, left, right = _halves(program, weights, x)
+    to_left, to_right = np.zeros(left.shape), np.zeros(right.shape)
+    a, b, m = len(left) // 2, len(right) // 2, len(vectors) // 2
+    _unproduct(lam, left[a:], right[b:], to_left[a:], to_right[b:])
+    by_vectors = np.zeros(vectors.shape)
+    _untree(vectors[:m], left, to_left, by_vectors[:m])
+    _untree(vectors[m:], right, to_right, by_vectors[m:])
+    _undo_vectors(program, weights, x, vectors, by_vectors, to_weights, to_x)
+
+
+@njit(**OPTIONS)
+def _collect(program, first, shared, rows, sums, to_weights, to_x):
+    """Twice the gradients of a layer of RY, (count, lanes), to weights or features."""
+    for q in range(sums.shape[0]):
+        index = program.rotations[first + q, 2]
+        if index >= 0:
+            for lane in range(sums.shape[1]):
+                if shared:
+                    to_weights[index] += 0.5 * sums[q, lane]
+                else:
+                    to_x[lane % rows, index] += 0.5 * sums[q, lane]
 
 
 def _tables(program, weights, tables):
@@ -590,106 +630,76 @@ def _tables(program, weights, tables):
                 _factors(program, step, weights, begin, angles, table[begin : begin + chunk])
 
 
-def _forward(program, n, parts, width, x, weights, given, tables, first, last, keep, values):
-    """Rows ``first`` to ``last`` of a batch, in blocks of ``width``.
-
-    Parameters
-    ----------
-    parts : 1 for a circuit without imaginary part, otherwise 2.
-    x : (batch, features), already scaled. weights : flat.
-    given : (batch, 2**n, parts) start states, or without rows where the circuit starts with a
-        product state.
-    tables : (diagonal steps, 2**n, 2), or empty where they are to be made on the way.
-    keep : flat; its length says whether all end states are kept, or one block at a time.
-    values : (batch, outputs), written.
+def _forward(program, batch, parts, width, first, last, values):
+    """Rows ``first`` to ``last`` of a batch, in blocks of ``width``; ``values`` (rows of the batch,
+    outputs) is written.
     """
+    n, n_rows = program.start_angles.shape[1], batch.x.shape[0]
     size = 1 << n
-    n_steps = len(program.steps)
-    cos, sin = np.empty((n, parts * width), keep.dtype), np.empty((n, parts * width), keep.dtype)
-    keeps = len(keep) == parts * size * x.shape[0]
+    dtype = batch.states.dtype
+    cos, sin = np.empty((n, parts * width), dtype), np.empty((n, parts * width), dtype)
+    keeps = len(batch.states) == parts * size * n_rows
     for begin in range(first, last, width):
         end = min(begin + width, last)
-        rows = end - begin
+        rows, x = end - begin, batch.x[begin:end]
         lanes = parts * rows
         place = begin * parts * size if keeps else 0
-        psi = keep[place : place + size * lanes].reshape((size, lanes))
-        if len(given):
-            _load(psi, given[begin:end], rows)
+        psi = batch.states[place : place + size * lanes].reshape((size, lanes))
+        if len(batch.given):
+            _load(psi, batch.given[begin:end], rows)
         else:
-            _, left, right = _halves(program, n, weights, x[begin:end])
+            _, left, right = _halves(program, batch.weights, x)
             _product(psi, left[len(left) // 2 :], right[len(right) // 2 :])
-        for step in range(n_steps):
+        for step in range(len(program.steps)):
+            at, count = program.steps[step, 1], program.steps[step, 2]
             if program.steps[step, 0] == DIAGONAL:
-                _diagonal(psi, program, step, weights, tables, rows)
+                _diagonal(psi, program, step, batch.weights, batch.tables, rows)
             else:
-                shared = program.steps[step, 0] == SHARED
-                _waves(program, step, 1.0, weights, x[begin:end], cos[:, :lanes], sin[:, :lanes])
-                _rotate(
-                    psi, program, program.steps[step, 1], program.steps[step, 2], shared, cos, sin
-                )
+                _waves(program, step, 1.0, batch.weights, x, cos[:, :lanes], sin[:, :lanes])
+                _rotate(psi, program, at, count, program.steps[step, 0] == SHARED, cos, sin)
         _measure(psi, program, rows, values[begin:end])
 
 
-def _backward(
-    program, n, parts, width, x, weights, given, tables, first, last, keep, gradient,
-    to_x, to_weights, to_given,
-):  # fmt: skip
-    """Gradients of rows ``first`` to ``last``.
+def _backward(program, batch, parts, width, first, last, gradient, to_x, to_weights, to_given):
+    """Gradients of rows ``first`` to ``last``; ``gradient`` is that of the values.
 
-    Parameters as in ``_forward``; ``gradient`` is (batch, outputs); ``to_x`` (batch, features) and
-    ``to_given`` like given are written, ``to_weights`` (blocks, weights) has one line a block.
+    Written: ``to_x`` (rows of the batch, features), ``to_given`` like the start states, and
+    ``to_weights`` (blocks, weights), a line for each block.
     """
+    n = program.start_angles.shape[1]
     size = 1 << n
-    cos, sin = np.empty((n, parts * width), keep.dtype), np.empty((n, parts * width), keep.dtype)
-    scratch = np.empty((2, parts * size * min(width, last - first)), keep.dtype)
+    dtype = batch.states.dtype
+    cos, sin = np.empty((n, parts * width), dtype), np.empty((n, parts * width), dtype)
+    scratch = np.empty((2, parts * size * min(width, last - first)), dtype)
     for begin in range(first, last, width):
         end = min(begin + width, last)
-        rows = end - begin
+        rows, x = end - begin, batch.x[begin:end]
         lanes = parts * rows
         place = begin * parts * size
         of_weights, of_x = to_weights[begin // width], to_x[begin:end]
         psi = scratch[0, : size * lanes].reshape((size, lanes))
         lam = scratch[1, : size * lanes].reshape((size, lanes))
-        psi[:] = keep[place : place + size * lanes].reshape((size, lanes))
+        psi[:] = batch.states[place : place + size * lanes].reshape((size, lanes))
         _unmeasure(psi, program, rows, gradient[begin:end], lam)
         for step in range(len(program.steps) - 1, -1, -1):
             at, count = program.steps[step, 1], program.steps[step, 2]
             if program.steps[step, 0] == DIAGONAL:
-                _undo_diagonal(psi, lam, program, step, weights, tables, rows, of_weights)
+                _undo_diagonal(
+                    psi, lam, program, step, batch.weights, batch.tables, rows, of_weights
+                )
                 continue
             shared = program.steps[step, 0] == SHARED
-            _waves(program, step, -1.0, weights, x[begin:end], cos[:, :lanes], sin[:, :lanes])
+            _waves(program, step, -1.0, batch.weights, x, cos[:, :lanes], sin[:, :lanes])
             sums = np.zeros((count, lanes))
             _unrotate(psi, lam, program, at, count, shared, cos, sin, sums)
-            for q in range(count):
-                index = program.rotations[at + q, 2]
-                if index < 0:
-                    continue
-                for lane in range(lanes):
-                    if shared:
-                        of_weights[index] += 0.5 * sums[q, lane]
-                    else:
-                        of_x[lane % rows, index] += 0.5 * sums[q, lane]
-        if len(given):
+            _collect(program, at, shared, rows, sums, of_weights, of_x)
+        if len(batch.given):
             _unload(lam, to_given[begin:end], rows)
         else:
-            vectors, left, right = _halves(program, n, weights, x[begin:end])
-            to_left, to_right = np.empty_like(left), np.empty_like(right)
-            _unproduct(
-                lam,
-                left[len(left) // 2 :],
-                right[len(right) // 2 :],
-                to_left[len(left) // 2 :],
-                to_right[len(right) // 2 :],
-            )
-            by_vectors = np.zeros_like(vectors)
-            m = n // 2
-            _untree(vectors[:m], left, to_left, by_vectors[:m])
-            _untree(vectors[m:], right, to_right, by_vectors[m:])
-            _undo_vectors(program, weights, x[begin:end], vectors, by_vectors, of_weights, of_x)
+            _undo_start(program, batch.weights, x, lam, of_weights, of_x)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=2)
 def compiled(double: bool):
     """(tables, forward, backward) as machine code for a register in float64 or float32.
 
@@ -699,11 +709,11 @@ def compiled(double: bool):
     real = nb.float64 if double else nb.float32
     whole, f64 = nb.int64, nb.float64
     program = nb.types.NamedTuple([nb.typeof(a) for a in Program.empty()], Program)
-    head = (program, whole, whole, whole, f64[:, ::1], f64[::1], real[:, :, ::1])
-    head += (real[:, :, ::1], whole, whole, real[::1])
+    fields = [f64[:, :, ::1], f64[::1], real[:, :, ::1], real[:, :, ::1], real[::1]]
+    head = (program, nb.types.NamedTuple(fields, Batch), whole, whole, whole, whole, f64[:, ::1])
     signatures = {
         _tables: (program, f64[::1], real[:, :, ::1]),
-        _forward: (*head, f64[:, ::1]),
-        _backward: (*head, f64[:, ::1], f64[:, ::1], f64[:, ::1], real[:, :, ::1]),
+        _forward: head,
+        _backward: (*head, f64[:, ::1], f64[:, ::1], real[:, :, ::1]),
     }
     return [njit(nb.void(*s), cache=True, **OPTIONS)(f) for f, s in signatures.items()]

@@ -227,7 +227,9 @@ def make_program(spec: CircuitSpec, steps: tuple[Step, ...], from_product: bool)
         assert isinstance(step, Local), step
         gates = [gate for name in step.names for gate in _gates(spec, name)]
         if number == 0 and from_product:
-            start = gates
+            # RZ on |0> is a phase of the whole state.
+            first = next((k for k, gate in enumerate(gates) if gate.axis == "Y"), len(gates))
+            start = gates[first:]
         else:
             for gate in gates:
                 draft.add(gate)

@@ -78,6 +78,7 @@ def test_which_kernel_ran_is_visible(monkeypatch):
     assert QuantumLayer(CircuitSpec(3, encoding="iqp", reupload=True)).kernel == "torch"
     assert QuantumLayer(spec, "pennylane").kernel == "default.qubit"
     assert QuantumLayer(spec, "pennylane", device="lightning.qubit").kernel == "lightning.qubit"
+    assert QuantumLayer(spec, "sampled").kernel == "torch"
     assert len(ran) == 1
 
 
@@ -156,7 +157,7 @@ def test_threads_change_no_bit(set_threads, dtype):
 def test_threads_share_the_rows(set_threads, monkeypatch):
     """As many parts as torch has threads, and never a cut inside a block."""
     spec = CircuitSpec(n_qubits=10, n_layers=2, **GENERAL)
-    run = compiled._run(spec, _plan(spec), True)
+    run = compiled._run(spec, True)
     parts = []
     set_threads(2)
     run._share(lambda first, last: parts.append((first, last)), 70, 16)
@@ -177,7 +178,7 @@ def test_an_error_in_a_thread_is_an_error(set_threads):
             raise RuntimeError("in the second thread")
 
     with pytest.raises(RuntimeError, match="second thread"):
-        compiled._run(spec, _plan(spec), True)._share(work, 70, 16)
+        compiled._run(spec, True)._share(work, 70, 16)
 
 
 def test_blocks_fit_the_cache():
