@@ -1,4 +1,4 @@
-"""Two models on the same images, several seeds, several questions at once, and the verdict."""
+"""Two models on the same images, several seeds, several questions at once."""
 
 from __future__ import annotations
 
@@ -289,26 +289,3 @@ def _accuracy_gain(y, p_a, p_b, threshold: float, drawn: _Drawn) -> tuple[float,
 def _two_sided_p(resampled: np.ndarray) -> float:
     below, above = (resampled <= 0).sum() + 1, (resampled >= 0).sum() + 1
     return float(min(1.0, 2 * min(below, above) / (len(resampled) + 1)))
-
-
-# ---------------------------------------------------------------- the verdict
-
-
-def verdict(
-    difference: float,
-    low90: float,
-    high90: float,
-    p_adjusted: float,
-    margin: float = 0.02,
-    alpha: float = 0.05,
-) -> str:
-    """The verdict on the claim "a is better than b", by rules stated beforehand.
-
-    ``"supported"``: significant and a ahead. ``"refuted"``: significant and b ahead, or
-    equivalent, which means that the 90 % interval lies inside ``margin`` (two one-sided tests at
-    0.05). ``"undecided"``: anything else.
-    """
-    if p_adjusted <= alpha:
-        return "supported" if difference > 0 else "refuted"
-    equivalent = -margin < low90 and high90 < margin
-    return "refuted" if equivalent else "undecided"

@@ -8,7 +8,6 @@ of them is at hand here too.
 ``study``     many runs: skip what is there, list what failed, go on where it stopped
 ``workers``   in this process, in several, or on a cluster
 ``tables``    means and intervals, recomputed from predictions
-``verdicts``  plan v1: the registered hypotheses and the machine that judges them
 ``designs``   plan v2: designs, directional claims, and their judge
 ``search``    settings chosen on inner splits, as many for every head
 ``planted``   labels made by a circuit: a data set on which the claim is true

@@ -2,7 +2,7 @@
 
 A *design* is one way to ask the hypotheses: a backbone, a split, a number of runs. Its conditions
 are settings by short names, its hypotheses pairs of such names. All of it is data,
-``plans/hypotheses_v2.json`` beside the records; settings find the records, as in ``verdicts``.
+``plans/hypotheses_v2.json`` beside the records; settings find the records, never displayed names.
 ``python -m hqnn_utils.studies.designs frozen_all_v2`` shows a design's verdicts as markdown.
 """
 
@@ -18,6 +18,7 @@ from hqnn_utils.evaluation.claims import (
     ESTIMANDS,
     MARGIN,
     SUPPORTED,
+    VERDICTS,
     Gap,
     on_other_images,
     on_other_training_sets,
@@ -26,26 +27,37 @@ from hqnn_utils.evaluation.claims import (
 )
 from hqnn_utils.evaluation.comparison import mean_interval
 from hqnn_utils.evaluation.metrics import rank_auc
-from hqnn_utils.records import Record, measured
+from hqnn_utils.records import Record, measured, measured_dir
 from hqnn_utils.runtime import choose
-from hqnn_utils.studies.plans import plans_dir
+from hqnn_utils.studies.plans import load_plan, plans_dir
 from hqnn_utils.studies.settings import DEFAULTS, with_defaults
 from hqnn_utils.studies.tables import condition, predictions
 
 __all__ = [
+    "BREAST_IMAGES",
     "DESIGNS",
     "MARGIN",
     "Claim",
     "Design",
+    "answer_in_words",
     "aucs_of",
     "chances_table",
     "design_lines",
     "distances",
     "fold_gaps",
+    "is_complete",
     "judge_design",
 ]
 
 FEWEST_RUNS = 5  # below that nothing is judged
+# The designs that ask about breast images, the main table first; no controls, no replications.
+BREAST_IMAGES = (
+    "frozen_all_v2",
+    "frozen_official_v2",
+    "small_cnn_all_v2",
+    "small_cnn_official_v2",
+    "finetuned_official_v2",
+)
 
 
 @dataclass(frozen=True)
@@ -106,8 +118,19 @@ def _read() -> dict[str, Design]:
 DESIGNS: dict[str, Design] = _read()
 
 
+def is_complete(family: str) -> bool:
+    """Whether every run that a family's plan asks for has its record."""
+    if not (measured_dir() / f"{family}.json").exists():
+        return False
+    return len(measured(family)) >= len(load_plan(family))
+
+
 def judge_design(
-    design: Design | str, records: list[Record] | None = None, keep=None, score: str = "auc"
+    design: Design | str,
+    records: list[Record] | None = None,
+    keep=None,
+    score: str = "auc",
+    n_resamples: int = 10_000,
 ):
     """pandas table of a design: one row a claim, then those of ``others`` without a verdict.
 
@@ -122,6 +145,7 @@ def judge_design(
     records : its records, by default those that were measured for the course.
     keep : ids of test images to use, by default all; for designs on the official split.
     score : ``"auc"``, the primary endpoint, or ``"accuracy"`` at 0.5.
+    n_resamples : of the bootstrap, for designs on the official split.
 
     Raises
     ------
@@ -135,7 +159,7 @@ def judge_design(
     runs = _runs_by_condition(measured(design.family) if records is None else records)
     claims = {c.name: c for c in (*design.claims, *design.others)}
     paired = {name: _paired(design, claim, runs) for name, claim in claims.items()}
-    gaps = {name: _gap(design, pair, keep, score) for name, pair in paired.items()}
+    gaps = {name: _gap(design, pair, keep, score, n_resamples) for name, pair in paired.items()}
     judged = verdicts_of({c.name: gaps[c.name] for c in design.claims})
     powers = {f"power_{points}_points": _power(design, gaps, points / 100) for points in (2, 5)}
     rows = {}
@@ -197,10 +221,16 @@ def _paired(design: Design, claim: Claim, runs: dict) -> tuple[list[Record], lis
     return [sides[0][place] for place in shared], [sides[1][place] for place in shared]
 
 
-def _gap(design: Design, pair: tuple[list[Record], list[Record]], keep, score: str) -> Gap:
+def _gap(
+    design: Design,
+    pair: tuple[list[Record], list[Record]],
+    keep,
+    score: str,
+    n_resamples: int,
+) -> Gap:
     if design.estimand == "images":
         (y, p_a), (_, p_b) = (predictions(side, keep=keep) for side in pair)
-        return on_other_images(y, p_a, p_b, score=score)
+        return on_other_images(y, p_a, p_b, score=score, n_resamples=n_resamples)
     return on_other_training_sets(fold_gaps(*pair, score=score))
 
 
@@ -299,6 +329,33 @@ def design_lines(table) -> list[str]:
             f"| {row['p_better']:.3f} | {holm} | {reading} | **{row['verdict'] or 'not judged'}** |"
         )
     return lines
+
+
+def answer_in_words(judged: dict) -> str:
+    """The answer of the course in one sentence.
+
+    Parameters
+    ----------
+    judged : tables of ``judge_design`` by name; of the designs in ``BREAST_IMAGES`` those that are
+        complete, the main table among them, and ``planted_v2``.
+    """
+    tables = {name: judged[name] for name in BREAST_IMAGES if name in judged}
+    won = [f"{c} in {name}" for name, t in tables.items() for c in t.index[_said(t, SUPPORTED)]]
+    main, planted = tables[BREAST_IMAGES[0]], judged["planted_v2"]
+    first = "no circuit" if not won else f"a circuit ({', '.join(won)})"
+    known = ", ".join(f"{_said(main, word).sum()} {word}" for word in VERDICTS if word != SUPPORTED)
+    asked = sum((t["verdict"] != "").sum() for t in tables.values())
+    return (
+        f"In {asked} planned comparisons on breast images, {first} was found to add to the AUC of "
+        f"a classifier (main table: {known}), while the same judge says so in "
+        f"{_said(planted, SUPPORTED).sum()} of {_said(planted, '', False).sum()} comparisons "
+        "where a circuit had made the labels."
+    )
+
+
+def _said(table, word: str, same: bool = True):
+    """Which claims of a table got a word, or another one than it."""
+    return (table["verdict"] == word) == same
 
 
 def main(arguments: list[str] | None = None) -> None:

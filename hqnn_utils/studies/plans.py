@@ -13,7 +13,7 @@ from hqnn_utils.records import measured_dir
 from hqnn_utils.runtime import choose
 from hqnn_utils.studies.settings import StudyError, grid
 
-# Lie in the same folder, see ``verdicts`` and ``designs``.
+# Lie in the same folder: plan v1's hypotheses, which notebook 10 reads, and those of ``designs``.
 NOT_A_TABLE = ("hypotheses", "hypotheses_v2")
 
 

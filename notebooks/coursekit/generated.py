@@ -1,4 +1,4 @@
-"""Badges and install cells made from ``course.yml``, tables of the README made from records.
+"""Badges and install cells from ``course.yml``, tables and picture of the README from records.
 
 ``sync`` rewrites them all, folds solutions and gives figures their alt texts. ``retarget`` sets the
 course's address first.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from coursekit import tables
+from coursekit import answer, tables
 from coursekit.addresses import clean_address, clone_address, launch_links, remote_address
 from coursekit.alt import write_alts
 from coursekit.files import Tree, read, tags, write, write_text
@@ -105,11 +105,15 @@ def sync(tree: Tree, check: bool = False, entries: list[dict] | None = None) -> 
     course, times = tree.course(), tree.times()
     stale = sync_notebooks(tree, check, entries)
     old = tree.readme.read_text(encoding="utf-8")
-    new = _renewed_readme(tree, old, course, times)
-    if new != old:
-        stale.append("README.md")
-        if not check:
-            write_text(new, tree.readme)
+    made = {
+        tree.readme: _renewed_readme(tree, old, course, times),
+        tree.results / answer.PICTURE: answer.picture(),
+    }
+    for path, new in made.items():
+        if not path.exists() or path.read_text(encoding="utf-8") != new:
+            stale.append(path.name)
+            if not check:
+                write_text(new, path)
     return stale
 
 
@@ -144,8 +148,7 @@ def _renew_cells(notebook, course: dict, entry: dict, times: dict) -> bool:
 def _renewed_readme(tree: Tree, text: str, course: dict, times: dict) -> str:
     made = {
         "course": course_table(course, times),
-        "results": tables.results_table(),
-        "verdicts": tables.verdict_table(),
+        "answer": answer.answer(tree),
         "bench": tables.bench_table(tree),
     }
     for name, content in made.items():

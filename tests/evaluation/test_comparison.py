@@ -296,35 +296,3 @@ def test_two_level_bad_input():
         for models in ((model, b), (a, model)):
             with pytest.raises(ValueError, match="between 0 and 1"):
                 comparison.two_level_bootstrap(y, *models)
-
-
-# ---------------------------------------------------------------- the verdict
-
-
-@pytest.mark.parametrize(
-    ("difference", "low90", "high90", "p", "wanted"),
-    [
-        (0.03, 0.01, 0.05, 0.01, "supported"),
-        (0.03, 0.01, 0.05, 0.05, "supported"),  # the level itself is significant
-        (0.03, 0.01, 0.05, 0.0501, "undecided"),
-        (-0.03, -0.05, -0.01, 0.01, "refuted"),
-        (0.0, -0.05, 0.05, 0.01, "refuted"),  # a is not ahead
-        (0.001, -0.012, 0.015, 0.9, "refuted"),  # equivalent within two points
-        (0.001, -0.0199, 0.0199, 0.9, "refuted"),
-        (0.001, -0.02, 0.0199, 0.9, "undecided"),  # the margin itself is not inside
-        (0.001, -0.0199, 0.02, 0.9, "undecided"),
-        (0.01, -0.012, 0.035, 0.3, "undecided"),
-        (-0.01, -0.035, 0.012, 0.3, "undecided"),
-        (0.01, 0.001, 0.019, 0.04, "supported"),  # significance goes first
-    ],
-)
-def test_verdicts_follow_the_rules(difference, low90, high90, p, wanted):
-    assert comparison.verdict(difference, low90, high90, p) == wanted
-    assert comparison.verdict(difference, low90, high90, p, 0.02, 0.05) == wanted
-
-
-def test_verdicts_with_another_margin_and_level():
-    assert comparison.verdict(0.0, -0.02, 0.02, 0.9, margin=0.021) == "refuted"
-    assert comparison.verdict(0.0, -0.012, 0.012, 0.9, margin=0.01) == "undecided"
-    assert comparison.verdict(0.03, 0.01, 0.05, 0.04, alpha=0.01) == "undecided"
-    assert comparison.verdict(0.03, 0.01, 0.05, 0.09, alpha=0.1) == "supported"

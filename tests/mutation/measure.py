@@ -49,7 +49,6 @@ ROOMS = {
             "tests/studies/test_study.py",
             "tests/studies/test_workers.py",
             "tests/studies/test_tables.py",
-            "tests/studies/test_verdicts.py",
             "tests/studies/test_plans.py",
         ),
     ),

@@ -140,6 +140,8 @@ def test_a_design_on_other_images():
     for points in (2, 5):  # one claim: Holm leaves 0.05
         power = stats.norm.sf(stats.norm.isf(0.05) - points / 100 / wanted.error)
         assert table.loc["X", f"power_{points}_points"] == pytest.approx(power, abs=0.04)
+    few = judge_design(toy_design("images"), records, n_resamples=300)
+    assert few.loc["X", "upper"] == on_other_images(y, p_a, p_b, n_resamples=300).upper
     keep = [f"test/{i}" for i in range(45)]
     (y, p_a), (_, p_b) = (tables.predictions(groups[h], keep=keep) for h in "ab")
     part = judge_design(toy_design("images"), records, keep=keep)
@@ -239,6 +241,14 @@ def test_folds_with_other_images_are_refused():
     b.predictions["test"]["ids"] = b.predictions["test"]["ids"][::-1]
     with pytest.raises(ValueError, match=r"^a-0 and b-0 were tested on different images$"):
         designs.fold_gaps([a], [b])
+
+
+def test_a_family_is_complete_with_its_last_run(monkeypatch):
+    runs = measured("planted_v2")
+    assert designs.is_complete("planted_v2")
+    assert not designs.is_complete("nowhere")
+    monkeypatch.setattr(designs, "measured", lambda name: runs[:-1])
+    assert not designs.is_complete("planted_v2")
 
 
 def test_unknown_designs():

@@ -1,12 +1,13 @@
 """The measured tables are well formed, and the command carries out one of them or one of yours."""
 
 import json
+import re
 
 import pytest
 from study_toys import QUICK
 
-from hqnn_utils.records import load_family
-from hqnn_utils.studies import StudyError, as_setting, load_plan, plans, tables, verdicts
+from hqnn_utils.records import load_family, measured
+from hqnn_utils.studies import StudyError, as_setting, load_plan, plans, tables
 from hqnn_utils.studies.__main__ import main
 
 
@@ -63,8 +64,38 @@ def test_the_replication_is_the_same_with_other_seeds():
     there = {tables.condition(s.stored()) for s in first}
     replicated = {tables.condition(s.stored()) for s in again}
     assert replicated <= there
-    needed = {tables.condition(side) for h in verdicts.HYPOTHESES for side in (h.a, h.b)}
-    assert replicated == needed
+    first_plan = json.loads((plans.plans_dir() / "hypotheses.json").read_text())
+    sides = [h[side] for h in first_plan["hypotheses"] for side in ("a", "b")]
+    assert replicated == {tables.condition(side) for side in sides}
+    for families, seeds in (("families", range(10)), ("replication", range(10, 20))):
+        runs = [r for family in first_plan[families] for r in measured(family)]
+        for side in sides:
+            wanted = tables.condition(side)
+            found = [r.settings["seed"] for r in runs if tables.condition(r.settings) == wanted]
+            assert sorted(found) == list(seeds)
+
+
+def test_the_first_plan_and_its_hypotheses_are_the_same():
+    """What was written down before the runs is what notebook 10 reads."""
+    plan = (plans.plans_dir().parents[1] / "plan.md").read_text()
+    rows = re.findall(r"^\| (H\d) \| (.+?) \| (.+?) \| (.+?) \|$", plan, re.M)
+    words = {
+        "dressed, entangler=none": "`dressed`, entanglers removed",
+        "dressed, reupload=True": "`dressed`, re-uploading",
+        "dressed, n_layers=6": "`dressed`, 6 layers",
+        "dressed, n_layers=1": "`dressed`, 1 layer",
+    }
+    first_plan = json.loads((plans.plans_dir() / "hypotheses.json").read_text())
+    written = [
+        (
+            h["name"],
+            *(words.get(s, f"`{s}`") for s in (tables.label(h["a"]), tables.label(h["b"]))),
+            h["asks"],
+        )
+        for h in first_plan["hypotheses"]
+    ]
+    assert rows == written
+    assert f"±{first_plan['margin']}" in plan
 
 
 def test_tables_of_your_own(tmp_path):
