@@ -7,9 +7,9 @@ the last block or blocks, where these are trained too.
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import sys
-import tempfile
 import warnings
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from torch import nn
 from hqnn_utils.data import FeatureTable, ImageData
 from hqnn_utils.models.backbones import ENDS, Backbone
 from hqnn_utils.runtime import cache_dir, choose, default_device
+from hqnn_utils.runtime.files import NoSealError, SealError, cause, read_sealed, write_sealed
 
 
 def keep(x: torch.Tensor) -> torch.Tensor:
@@ -87,8 +88,8 @@ def extract_features(
         need 128 or more, so small images are enlarged.
     transform : ``"none"``, or ``"mirror"`` for the features of the mirrored images.
     at : ``"end"``, or ``"last_block"`` or ``"last_blocks"`` for what goes into these.
-    cache : folder, by default ``cache_dir()``. A damaged entry is computed anew; a folder that
-        cannot be written is a warning.
+    cache : folder, by default ``cache_dir()``. A damaged entry is a warning and computed
+        anew; a folder that cannot be written is a warning.
     batch_size : images that go through the backbone at once.
     progress : ``False`` for silence, or a text that labels the bar.
 
@@ -172,23 +173,40 @@ def _compute(
 
 
 def _read(path: Path) -> np.ndarray | None:
-    """What the cache holds; ``None`` where it holds nothing, or something damaged."""
+    """What the cache holds; ``None`` where it holds nothing, or something else than was written."""
     try:
-        return np.load(path, allow_pickle=False)
-    except (ValueError, EOFError, OSError):
+        try:
+            content = read_sealed(path)[1]
+        except NoSealError:
+            content = path.read_bytes()  # of an earlier version, if it has the right length
+        stream = io.BytesIO(content)
+        found = np.load(stream, allow_pickle=False)
+        if stream.tell() != len(content):
+            raise ValueError(f"{len(content) - stream.tell()} bytes too many")
+        return found
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (SealError, ValueError, EOFError) as error:
+        warnings.warn(f"features are computed anew: {path} is damaged ({error})", stacklevel=4)
+        return None
+    except OSError as error:
+        warnings.warn(
+            f"features are computed anew: {path} cannot be read ({cause(error, path)}); "
+            "set HQNN_CACHE to a folder of yours",
+            stacklevel=4,
+        )
         return None
 
 
 def _write(path: Path, features: np.ndarray) -> None:
-    """Write under another name, then rename: a reader never finds half a file."""
+    """Write whole or not at all, with a digest: a reader never finds half a file."""
+    stream = io.BytesIO()
+    np.save(stream, features, allow_pickle=False)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as stream:
-            np.save(stream, features)
-        os.replace(stream.name, path)
+        write_sealed(path, stream.getvalue())
     except OSError as error:
         warnings.warn(
-            f"features are not kept: {path.parent} cannot be written ({error.strerror}); "
+            f"features are not kept: {path.parent} cannot be written ({cause(error, path)}); "
             "set HQNN_CACHE to a folder of yours",
             stacklevel=3,
         )

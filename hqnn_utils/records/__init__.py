@@ -6,7 +6,15 @@
 Reading a record needs neither torch nor PennyLane.
 """
 
-from hqnn_utils.records.families import load_all, load_family, measured, measured_dir, save_family
+from hqnn_utils.records.families import (
+    append_record,
+    fold,
+    load_all,
+    load_family,
+    measured,
+    measured_dir,
+    save_family,
+)
 from hqnn_utils.records.record import (
     Record,
     RecordError,
@@ -19,6 +27,8 @@ from hqnn_utils.records.record import (
 __all__ = [
     "Record",
     "RecordError",
+    "append_record",
+    "fold",
     "load_all",
     "load_family",
     "load_record",

@@ -2,12 +2,17 @@
 
 A family file stores what runs share (images, labels, data, versions) once. ``unpack`` gives back
 the records that went in.
+
+A study that is under way appends each record to a second file beside the family,
+``<family>.json.new``, one a line: that costs the same for the first and the thousandth, and several
+processes can do it. Whoever reads the family reads both; the end of the study folds them into one.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 from importlib import resources
 from pathlib import Path
 
@@ -15,11 +20,16 @@ from hqnn_utils.records.record import (
     SCHEMA,
     Record,
     RecordError,
+    cannot_write,
+    check_digest,
     load_record,
+    with_digest,
     write_json_atomically,
 )
+from hqnn_utils.runtime.files import cause, locked
 
 SHARED = ("data", "provenance")
+PATIENCE = 60  # seconds to wait for another process that writes the same family
 
 
 def pack(records: list[Record]) -> dict:
@@ -54,10 +64,14 @@ def _pack_run(record: Record, shared: dict) -> dict:
 
 
 def _share(value, shared: dict) -> str:
-    text = json.dumps(value, sort_keys=True)
-    key = hashlib.sha256(text.encode()).hexdigest()[:10]
+    key = _key(value)
     shared[key] = value
     return key
+
+
+def _key(value) -> str:
+    text = json.dumps(value, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:10]
 
 
 def _as_columns(history: list[dict]) -> dict | list:
@@ -75,7 +89,16 @@ def _as_rows(history: dict | list) -> list[dict]:
 
 
 def unpack(family: dict) -> list[Record]:
-    """The records of a family, ordered as they were packed."""
+    """The records of a family, ordered as they were packed.
+
+    RecordError, which names the run, where something does not fit its images.
+    """
+    changed = {key for key, value in family["shared"].items() if _key(value) != key}
+    for name, run in family["runs"].items():
+        parts = [run[part] for part in SHARED]
+        parts += [part["images"] for part in run["predictions"].values()]
+        if wrong := changed.intersection(parts):
+            raise RecordError(f"record {name!r}: shared part {wrong.pop()} was changed")
     return [_unpack_run(name, run, family) for name, run in family["runs"].items()]
 
 
@@ -102,17 +125,112 @@ def _unpack_run(name: str, run: dict, family: dict) -> Record:
 
 
 def save_family(records: list[Record], path: str | Path) -> Path:
-    """Write records as one family file, atomically."""
-    return write_json_atomically(path, pack(records), compact=True)
+    """Write records as one family file, atomically. StorageError where that cannot be done."""
+    content = pack(records)
+    runs = content.pop("runs")  # they stay last, one a line
+    digest = with_digest({**content, "runs": runs})["digest"]
+    family = {**content, "digest": digest, "runs": runs}
+    return write_json_atomically(path, family, compact=True)
+
+
+def appended(path: str | Path) -> Path:
+    """The file beside a family that takes the records of a study that is under way."""
+    path = Path(path)
+    return path.with_name(path.name + ".new")
+
+
+def append_record(record: Record, path: str | Path) -> None:
+    """Add a record to a family, whatever its length, beside other processes.
+
+    StorageError where it cannot be written.
+    """
+    path = appended(path)
+    line = json.dumps(with_digest(record.plain()), allow_nan=False) + "\n"
+    with locked(path, PATIENCE, "end the process that holds it"):
+        try:
+            with open(path, "a+b") as stream:
+                _cut_torn_line(stream)
+                stream.write(line.encode())
+                stream.flush()
+                os.fsync(stream.fileno())
+        except OSError as error:
+            raise cannot_write(path, error) from None
+
+
+def _cut_torn_line(stream) -> None:
+    """A process that was killed, or a full disk, may leave half a line: its record was not kept."""
+    end = stream.seek(0, os.SEEK_END)
+    if end == 0:
+        return
+    stream.seek(end - 1)
+    if stream.read(1) != b"\n":
+        stream.seek(0)
+        stream.truncate(stream.read().rfind(b"\n") + 1)
+    stream.seek(0, os.SEEK_END)
+
+
+def fold(path: str | Path) -> None:
+    """Bring what was appended to a family into its file; nothing else is lost on the way."""
+    path = Path(path)
+    if not appended(path).exists():
+        return
+    with locked(appended(path), PATIENCE, "end the process that holds it"):
+        if appended(path).exists():  # or another process was here before
+            save_family(load_family(path), path)
+            appended(path).unlink()
 
 
 def load_family(path: str | Path) -> list[Record]:
-    """Records of a family file. Raises RecordError for a missing, damaged or newer-schema file."""
+    """Records of a family file, and those that were appended to it.
+
+    Raises RecordError for a missing, damaged or newer-schema file.
+    """
     path = Path(path)
+    more = _load_appended(path)
+    if not path.exists() and appended(path).exists():
+        return _joined([], more, path)
+    return _joined(_load_file(path), more, path)
+
+
+def _joined(records: list[Record], more: list[Record], path: Path) -> list[Record]:
+    """All records; of two of one name the later, if both are of the same settings and data."""
+    found = {record.name: record for record in records}
+    for record in more:
+        there = found.get(record.name, record)
+        if (there.settings, there.data) != (record.settings, record.data):
+            raise RecordError(
+                f"record {record.name!r} of {path} is there twice, with other settings or data: "
+                f"two studies wrote under one name. Remove its line from {appended(path).name}"
+            )
+        found[record.name] = record
+    return list(found.values())
+
+
+def _load_appended(path: Path) -> list[Record]:
+    try:
+        lines = appended(path).read_bytes().split(b"\n")[:-1]  # behind the last one: half a line
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        reason = cause(error, path)
+        raise RecordError(f"{appended(path)} cannot be read ({reason})") from None
+    records = []
+    for number, line in enumerate(lines, 1):
+        try:
+            records.append(Record.from_dict(json.loads(line)))
+        except (ValueError, TypeError, AttributeError) as error:
+            raise RecordError(
+                f"line {number} of {appended(path)} is damaged ({error}): remove it and run the "
+                "study again"
+            ) from None
+    return records
+
+
+def _load_file(path: Path) -> list[Record]:
     try:
         family = json.loads(path.read_text(encoding="utf-8"))
         newer = family["schema"] > SCHEMA
-        records = [] if newer else unpack(family)
+        records = [] if newer else _checked(family)
     except FileNotFoundError:
         raise RecordError(
             f"no family of records at {path}: run the command that makes it, or check the name"
@@ -129,6 +247,8 @@ def load_family(path: str | Path) -> list[Record]:
             f"{path} is no family of records, or damaged ({type(error).__name__}: {error}): "
             "restore it from git, or delete it"
         ) from None
+    except OSError as error:
+        raise RecordError(f"{path} cannot be read ({cause(error, path)})") from None
     if newer:
         raise RecordError(
             f"{path} has schema {family['schema']}, this hqnn_utils reads up to {SCHEMA}: "
@@ -137,11 +257,26 @@ def load_family(path: str | Path) -> list[Record]:
     return records
 
 
+FAMILY_KEYS = {"schema", "family", "shared", "runs", "digest"}
+
+
+def _checked(family: dict) -> list[Record]:
+    """The records of a family whose digest fits; families of earlier versions carry none."""
+    if unknown := family.keys() - FAMILY_KEYS:
+        raise RecordError(f"unknown parts {sorted(unknown)}")
+    records = unpack(family)
+    digest = family.pop("digest", None)
+    check_digest(family, digest)
+    return records
+
+
 def load_all(folder: str | Path) -> list[Record]:
     """All records of a folder, those in family files included, ordered by file name."""
-    found = []
-    for path in sorted(Path(folder).glob("*.json")):
-        found += load_family(path) if _is_family(path) else [load_record(path)]
+    found, folder = [], Path(folder)
+    under_way = {p.with_suffix("") for p in folder.glob("*.json.new")}
+    for path in sorted({*folder.glob("*.json"), *under_way}):
+        is_family = path in under_way or _is_family(path)
+        found += load_family(path) if is_family else [load_record(path)]
     return found
 
 
@@ -167,7 +302,7 @@ def measured(name: str) -> list[Record]:
     RecordError names the known ones.
     """
     path = measured_dir() / f"{name}.json"
-    if not path.exists():
+    if not path.exists() and not appended(path).exists():
         known = ", ".join(sorted(p.stem for p in measured_dir().glob("*.json"))) or "none"
         raise RecordError(f"no measured family {name!r}; known: {known}")
     return load_family(path)

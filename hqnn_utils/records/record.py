@@ -7,15 +7,18 @@ import json
 import math
 import os
 import re
-import tempfile
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+
+from hqnn_utils.runtime.files import StorageError, cause, whole_file
 
 SCHEMA = 1
 # Parts that differ between two identical runs: when it ran, how long it took, on what.
 VOLATILE = ("provenance", "timing")
 REQUIRED_KEYS = {"schema", "name", "settings", "data", "scores", "predictions"}
 PER_IMAGE = ("ids", "labels", "probabilities")
+LONGEST = 240  # bytes of a name: file systems take 255, ".json" included
+REMEDY = "choose another folder, or set HQNN_RESULTS to one of yours"
 
 
 class RecordError(ValueError):
@@ -40,7 +43,9 @@ class Record:
 
     Raises
     ------
-    RecordError : a name with other characters, or predictions whose lists differ in length.
+    RecordError : a name with other characters or one that is too long, or predictions that do not
+        fit their images: lists of different length, an image twice, labels other than 0 and 1,
+        probabilities outside 0 to 1.
     """
 
     name: str
@@ -58,23 +63,39 @@ class Record:
             raise RecordError(
                 f"record name {self.name!r} may hold letters, digits, '-', '_' and '.' only"
             )
+        if len(self.name.encode()) > LONGEST or self.name.startswith("."):
+            raise RecordError(
+                f"record name {self.name[:40]!r}... must begin with something else than '.' and "
+                f"have {LONGEST} bytes at most, it has {len(self.name.encode())}: "
+                "give the setting a name of its own"
+            )
         for split, part in self.predictions.items():
             lengths = {key: len(part[key]) for key in PER_IMAGE}
             if len(set(lengths.values())) != 1:
                 raise RecordError(
                     f"record {self.name!r}: predictions of {split!r} differ in length: {lengths}"
                 )
+            if wrong := _what_is_wrong(part):
+                raise RecordError(f"record {self.name!r}: predictions of {split!r} hold {wrong}")
 
     @classmethod
     def from_dict(cls, content: dict) -> Record:
-        """A record from its JSON. RecordError where a part is missing or unknown."""
+        """A record from its JSON.
+
+        RecordError where a part is missing or unknown, or where its digest does not fit; records
+        of earlier versions carry none.
+        """
+        content = dict(content)
         missing = REQUIRED_KEYS - content.keys()
         if missing:
             raise RecordError(f"lacks {sorted(missing)}")
+        digest = content.pop("digest", None)
         try:
-            return cls(**content)
+            record = cls(**content)
         except (TypeError, KeyError, AttributeError) as error:
             raise RecordError(f"is no record ({type(error).__name__}: {error})") from None
+        check_digest(content, digest)
+        return record
 
     def test_only(self) -> Record:
         """A third of the size: no history, of predictions and scores only those of the test part.
@@ -96,6 +117,33 @@ class Record:
         """SHA-256 of what two identical runs must share: everything but time and machine."""
         stable = {k: v for k, v in self.plain().items() if k not in VOLATILE}
         return hashlib.sha256(json.dumps(stable, sort_keys=True).encode()).hexdigest()
+
+
+def _what_is_wrong(part: dict) -> str | None:
+    """What predictions hold that none can be, in words."""
+    if len(set(part["ids"])) != len(part["ids"]):
+        return "an image twice"
+    if not all(label in (0, 1) for label in part["labels"]):
+        return "labels other than 0 and 1"
+    if not all(isinstance(p, (int, float)) and 0 <= p <= 1 for p in part["probabilities"]):
+        return "probabilities that are missing or not between 0 and 1"
+    return None
+
+
+def with_digest(content: dict) -> dict:
+    """JSON content together with its SHA-256, so that a flipped bit is noticed when it is read."""
+    content = plain(content)
+    return {**content, "digest": _digest(content)}
+
+
+def check_digest(content: dict, digest: str | None) -> None:
+    """RecordError where content, without its digest, is not what the digest was made of."""
+    if digest is not None and digest != _digest(content):
+        raise RecordError("its digest does not fit: it was changed after it was written")
+
+
+def _digest(content: dict) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def plain(value):
@@ -121,22 +169,21 @@ def write_json_atomically(path: str | os.PathLike, content, compact: bool = Fals
     """Write JSON so that a reader sees the old file or the new one, never half of one.
 
     ``compact`` writes no indentation, keeps the order of keys, and puts one run on a line.
+    StorageError where the folder cannot be written or is full.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     text = _compact_json(content) if compact else _indented_json(content)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text + "\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        with whole_file(path) as stream:
+            stream.write((text + "\n").encode())
+    except OSError as error:
+        raise cannot_write(path, error) from None
     return path
+
+
+def cannot_write(path: Path, error: OSError) -> StorageError:
+    """The error that is said where a record or a family cannot be kept."""
+    return StorageError(f"{path} cannot be written ({cause(error, path)}): {REMEDY}")
 
 
 def _indented_json(content) -> str:
@@ -154,7 +201,7 @@ def _compact_json(content) -> str:
 
 def save_record(record: Record, folder: str | os.PathLike) -> Path:
     """Write ``record`` atomically to ``folder/<name>.json`` and return the path."""
-    return write_json_atomically(Path(folder) / f"{record.name}.json", record.plain())
+    return write_json_atomically(Path(folder) / f"{record.name}.json", with_digest(record.plain()))
 
 
 def load_record(path: str | os.PathLike) -> Record:
@@ -170,6 +217,8 @@ def load_record(path: str | os.PathLike) -> Record:
         raise RecordError(
             f"record {path} is damaged ({error}): delete it and run its notebook again"
         ) from None
+    except OSError as error:
+        raise RecordError(f"record {path} cannot be read ({cause(error, path)})") from None
     if not isinstance(content, dict) or "schema" not in content:
         raise RecordError(
             f"{path} is JSON but not a record (no 'schema'): delete it or move it elsewhere"

@@ -19,7 +19,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-MAGIC = b"hqnn-sealed 1 "
+MAGIC = b"\nhqnn-sealed 1 "
+LONGEST_SEAL = 4096  # bytes
 LONGEST_NAME = 200  # characters: file systems take 255 bytes, and a temporary name is longer
 
 
@@ -28,7 +29,11 @@ class StorageError(OSError):
 
 
 class SealError(ValueError):
-    """A sealed file that is damaged, cut short, or no sealed file at all."""
+    """A sealed file that was changed after it was written."""
+
+
+class NoSealError(SealError):
+    """A file without a digest: of an earlier version, cut short, or something else."""
 
 
 # ------------------------------------------------------------------------------ what went wrong
@@ -238,17 +243,21 @@ def locked(path: str | os.PathLike, seconds: float, remedy: str) -> Iterator[Non
 
 
 def write_sealed(path: str | os.PathLike, content: bytes, **about) -> None:
-    """Write bytes below one line that holds their SHA-256 and ``about``, whole or not at all."""
+    """Write bytes whole or not at all, and behind them a line with ``about`` and their SHA-256.
+
+    What reads the content alone (torch, NumPy) does not mind the line.
+    """
     line = json.dumps({**about, "sha256": _digest(content, about)}, sort_keys=True)
     with whole_file(path) as stream:
-        stream.write(MAGIC + line.encode() + b"\n")
         stream.write(content)
+        stream.write(MAGIC + line.encode())
 
 
 def read_seal(path: str | os.PathLike) -> dict:
-    """What stands in the first line, ``about`` and ``sha256``; the content is not looked at."""
+    """What stands in the last line, ``about`` and ``sha256``; the content is not looked at."""
     with open(path, "rb") as stream:
-        return _seal(stream.readline(2**16))
+        stream.seek(max(0, os.path.getsize(path) - LONGEST_SEAL))
+        return _split(stream.read())[1]
 
 
 def read_sealed(path: str | os.PathLike) -> tuple[dict, bytes]:
@@ -256,26 +265,28 @@ def read_sealed(path: str | os.PathLike) -> tuple[dict, bytes]:
 
     Raises
     ------
-    SealError : not such a file, or changed since. OSError where it cannot be read.
+    NoSealError : a file without such a line.
+    SealError : changed since it was written. OSError where it cannot be read.
     """
-    with open(path, "rb") as stream:
-        seal, content = _seal(stream.readline(2**16)), stream.read()
+    content, seal = _split(Path(path).read_bytes())
     wanted = seal.pop("sha256", None)
     if _digest(content, seal) != wanted:
-        raise SealError("its digest does not fit: it was changed or cut short after it was written")
+        raise SealError("its digest does not fit: it was changed after it was written")
     return seal, content
 
 
-def _seal(line: bytes) -> dict:
-    if not line.startswith(MAGIC):
-        raise SealError("it does not begin as such a file does")
+def _split(content: bytes) -> tuple[bytes, dict]:
+    """Content and seal."""
+    end = content.rfind(MAGIC, max(0, len(content) - LONGEST_SEAL))
+    if end < 0:
+        raise NoSealError("it carries no digest")
     try:
-        seal = json.loads(line.removeprefix(MAGIC))
+        seal = json.loads(content[end + len(MAGIC) :])
     except ValueError:
         seal = None
     if not isinstance(seal, dict):
-        raise SealError("its first line is damaged")
-    return seal
+        raise SealError("the line of its digest is damaged")
+    return content[:end], seal
 
 
 def _digest(content: bytes, about: dict) -> str:

@@ -16,7 +16,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from hqnn_utils.records import Record, load_family, load_record, save_family, save_record
+from hqnn_utils.records import Record, append_record, fold, load_family, load_record, save_record
+from hqnn_utils.records.families import appended
 from hqnn_utils.runtime import choose
 from hqnn_utils.studies.run import load_data, with_data
 from hqnn_utils.studies.settings import Setting, StudyError, as_setting, with_defaults
@@ -97,7 +98,13 @@ def run_study(
     elif threads is None and workers > 1:
         threads = max(1, (os.cpu_count() or 1) // workers)
     jobs = [
-        Job(setting, data, threads, _checkpoint(folder, setting) if checkpoints else None)
+        Job(
+            setting,
+            data,
+            threads,
+            checkpoint=_checkpoint(folder, setting) if checkpoints else None,
+            parent=None if backend == "dask" else os.getpid(),
+        )
         for setting in todo
     ]
     failures = _collect(carry_out(jobs, workers, backend), store, len(jobs), progress)
@@ -145,10 +152,9 @@ class _Store:
 
     def __init__(self, folder: str | os.PathLike, family: str | None, test_only: bool = False):
         self.folder, self.test_only = Path(folder), test_only
-        self.unsaved, self.save_took, self.saved_at = False, 0.0, 0.0
         self.path = None if family is None else self.folder / f"{family}.json"
         self.kept: dict[str, Record] = {}
-        if self.path is not None and self.path.exists():
+        if self.path is not None and (self.path.exists() or appended(self.path).exists()):
             self.kept = {record.name: record for record in load_family(self.path)}
 
     def get(self, name: str) -> Record | None:
@@ -158,24 +164,19 @@ class _Store:
         return self.kept.get(name)
 
     def add(self, record: Record) -> None:
+        """Keep a record at once; it costs the same however many there are."""
         if self.test_only:
             record = record.test_only()
-        self.kept[record.name] = Record.from_dict(record.plain())  # as it is read again
         if self.path is None:
             save_record(record, self.folder)
-            return
-        self.unsaved = True
-        # A family is written whole. A large one takes a while: no more than a tenth of the time.
-        if self.save_took < 0.05 or time.perf_counter() >= self.saved_at + 10 * self.save_took:
-            self.save()
+        else:
+            append_record(record, self.path)
+        self.kept[record.name] = Record.from_dict(record.plain())  # as it is read again
 
     def save(self) -> None:
-        """Write what has not been written yet."""
-        if self.unsaved:
-            began = time.perf_counter()
-            save_family(list(self.kept.values()), self.path)
-            self.saved_at = time.perf_counter()
-            self.save_took, self.unsaved = self.saved_at - began, False
+        """Fold what was appended into the family file."""
+        if self.path is not None:
+            fold(self.path)
 
 
 def _pending(settings: list[Setting], store: _Store, data, renew: bool) -> list[Setting]:

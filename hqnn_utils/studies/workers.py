@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import threading
+import time
 import traceback
 from collections.abc import Iterator
+from concurrent.futures import BrokenExecutor, CancelledError
 from dataclasses import dataclass
 from pathlib import Path
 
 import joblib
+import psutil
 import torch
+from joblib.externals.loky import get_reusable_executor
 
 from hqnn_utils.records import Record
 from hqnn_utils.studies.run import run_setting
@@ -20,13 +27,15 @@ class Job:
     """One run that has to be carried out; it travels to a worker process.
 
     ``threads`` are torch's within the run (``None`` leaves them), ``checkpoint`` is the file from
-    which the run can go on, removed when it is done.
+    which the run can go on, removed when it is done. ``parent`` is the process whose end ends its
+    workers too (``None`` on a cluster).
     """
 
     setting: Setting
     data: object
     threads: int | None
     checkpoint: Path | None
+    parent: int | None = None
 
 
 @dataclass(frozen=True)
@@ -41,6 +50,8 @@ class Failure:
 def run_job(job: Job) -> Record | Failure:
     """``run_setting`` in whatever process: an error becomes an entry in the list of failures."""
     before = torch.get_num_threads()
+    if job.parent is not None and job.parent != os.getpid():
+        end_with(job.parent)
     try:
         if job.threads is not None:
             torch.set_num_threads(job.threads)
@@ -48,7 +59,7 @@ def run_job(job: Job) -> Record | Failure:
         if job.checkpoint is not None:
             job.checkpoint.unlink(missing_ok=True)
         return record
-    except Exception as error:
+    except Exception as error:  # whatever a run fails of, it is listed and stops no other
         last = traceback.extract_tb(error.__traceback__)[-1]
         return Failure(
             job.setting.name,
@@ -59,12 +70,33 @@ def run_job(job: Job) -> Record | Failure:
         torch.set_num_threads(before)
 
 
+_watched: set[int] = set()
+
+
+def end_with(parent: int) -> None:
+    """Let this process end within a second of its parent, also of one that was killed.
+
+    Otherwise a worker would train on for a study that is gone, beside the one that is started anew.
+    """
+    if parent in _watched:
+        return
+    _watched.add(parent)
+    own = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == own and psutil.pid_exists(parent):
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True, name="ends with its parent").start()
+
+
 def need_cluster() -> None:
-    """StudyError where no ``dask.distributed`` client is active; the message gives the remedy."""
+    """StudyError where no ``dask.distributed`` cluster with workers answers; it says what to do."""
     try:
         from dask.distributed import get_client
 
-        get_client()
+        client = get_client()
     except ImportError:
         raise StudyError(
             'backend="dask" needs dask.distributed: pip install "hqnn_utils[cluster]"'
@@ -74,6 +106,33 @@ def need_cluster() -> None:
             'backend="dask" finds no cluster: make a dask.distributed.Client first, '
             'e.g. Client("scheduler-address:8786")'
         ) from None
+    try:
+        if client.status != "running":
+            raise OSError(f"the client is {client.status}")
+        workers = client.sync(client.scheduler.ncores, callback_timeout=CLUSTER_ANSWERS)
+    except (OSError, CancelledError) as error:
+        raise _scheduler_gone(error) from None
+    if not workers:
+        raise StudyError(
+            f'backend="dask": the cluster at {client.scheduler.address} has no workers: '
+            "start some, e.g. dask worker <address>"
+        )
+
+
+CLUSTER_ANSWERS = 10  # seconds
+
+
+def _scheduler_gone(error: BaseException) -> StudyError:
+    return StudyError(
+        f'backend="dask": the scheduler does not answer ({type(error).__name__}: {error}). '
+        "Records made so far are kept: start it again, make a new Client, run the same call again"
+    )
+
+
+def _died() -> tuple[type[Exception], ...]:
+    """What is raised when a worker process died; loky and dask have no common class."""
+    scheduler = sys.modules.get("distributed.scheduler")
+    return (BrokenExecutor, *([scheduler.KilledWorker] if scheduler else []))
 
 
 def carry_out(jobs: list[Job], workers: int, backend: str | None) -> Iterator[Record | Failure]:
@@ -82,6 +141,10 @@ def carry_out(jobs: list[Job], workers: int, backend: str | None) -> Iterator[Re
     When a worker process dies, joblib gives the whole batch up. The runs that were under way are
     then tried one by one, each in a process of its own, so that only the one that kills its
     process is listed as failed.
+
+    Raises
+    ------
+    StudyError : the scheduler of the cluster is gone.
     """
     left = {job.setting.name: job for job in jobs}
     while left:
@@ -89,9 +152,14 @@ def carry_out(jobs: list[Job], workers: int, backend: str | None) -> Iterator[Re
             for result in _batch(list(left.values()), workers, backend):
                 del left[result.name]
                 yield result
-        except Exception:  # loky and dask have no common class for a worker that died
+        except _died():
+            _forget_processes(backend)
             for name in list(left)[: max(2, 2 * workers)]:
                 yield _alone(left.pop(name), backend)
+        except (CancelledError, OSError) as error:
+            if backend != "dask":
+                raise
+            raise _scheduler_gone(error) from None
 
 
 def _batch(jobs: list[Job], workers: int, backend: str | None) -> Iterator[Record | Failure]:
@@ -107,13 +175,20 @@ def _batch(jobs: list[Job], workers: int, backend: str | None) -> Iterator[Recor
         yield from run(joblib.delayed(run_job)(job) for job in jobs)
 
 
+def _forget_processes(backend: str | None) -> None:
+    """End the processes that outlived another one, so that the next run gets new ones."""
+    if backend is None:
+        get_reusable_executor().shutdown(wait=True, kill_workers=True)
+
+
 def _alone(job: Job, backend: str | None) -> Record | Failure:
     """One job in a process that may die."""
     try:
         with _parallel(backend, workers=2):
             (result,) = joblib.Parallel(batch_size=1)([joblib.delayed(run_job)(job)])
             return result
-    except Exception as error:
+    except _died() as error:
+        _forget_processes(backend)
         first = (str(error).splitlines() or [""])[0][:200]
         reason = (
             "its worker process died, out of memory or killed from outside "

@@ -19,7 +19,7 @@ from hqnn_utils.evaluation.metrics import rank_auc
 from hqnn_utils.models import parameter_groups
 from hqnn_utils.runtime import choose, default_device
 from hqnn_utils.training.augment import AUGMENTATIONS
-from hqnn_utils.training.checkpoint import identity, load_checkpoint, save_checkpoint
+from hqnn_utils.training.checkpoint import check_place, identity, load_checkpoint, save_checkpoint
 from hqnn_utils.training.config import TrainConfig, TrainingError
 from hqnn_utils.training.predict import predict_logits
 
@@ -87,6 +87,8 @@ def fit(
     check_examples("training", *train)
     check_examples("validation", *val)
     path = None if checkpoint is None else Path(checkpoint)
+    if path is not None:
+        check_place(path, model)
     # Only a checkpoint needs to know what it belongs to: hashing all images costs time.
     belongs_to = None if path is None else identity(config, model, [*train, *val])
     run = _Run(model, train, val, config, device or default_device())

@@ -85,30 +85,21 @@ def _volatile(record):
     return {"timing": record.timing, "provenance": record.provenance}
 
 
-def test_a_large_family_is_not_written_after_every_run(tmp_path, monkeypatch, local):
-    """Writing takes no more than a tenth of the time, and nothing is lost at the end."""
-    clock, saved = [0.0], []
-    monkeypatch.setattr(study.time, "perf_counter", lambda: clock[0])
-
-    def save(records, path):
-        saved.append(len(records))
-        clock[0] += 2.0  # seconds that it takes
-
-    monkeypatch.setattr(study, "save_family", save)
+def test_a_record_is_kept_at_once_and_folded_at_the_end(tmp_path, local):
     store = study._Store(tmp_path, "slow")
     record = local[1].records[0]
-    for i in range(30):
-        clock[0] += 1.0  # seconds of a run
+    for i in range(3):
         store.add(replace(record, name=f"run{i}"))
-    assert saved == [1, 21], "then not before 20 seconds are over"
-    store.save()
-    assert saved == [1, 21, 30]
-    store.save()
-    assert saved == [1, 21, 30], "nothing new"
+        assert [r.name for r in load_all(tmp_path)] == [f"run{k}" for k in range(i + 1)]
+    assert [p.name for p in tmp_path.iterdir()] == ["slow.json.new"]
+    before = load_all(tmp_path)
+    for _ in range(2):
+        store.save()
+        assert [p.name for p in tmp_path.iterdir()] == ["slow.json"]
+        assert load_all(tmp_path) == before
 
 
 def test_an_interrupt_writes_what_is_there(tmp_path, monkeypatch):
-    monkeypatch.setattr(study._Store, "add", _keep_without_writing)
     made = study.carry_out
 
     def two_then_stop(*arguments):
@@ -121,11 +112,6 @@ def test_an_interrupt_writes_what_is_there(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         run_study(TABLE, tmp_path, family="cut", progress=False)
     assert len(load_all(tmp_path)) == 2
-
-
-def _keep_without_writing(store, record):
-    store.kept[record.name] = record
-    store.unsaved = True
 
 
 def test_progress(tmp_path, capsys):

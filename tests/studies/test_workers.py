@@ -2,6 +2,7 @@
 
 import os
 import signal
+from concurrent.futures.process import BrokenProcessPool
 
 import pytest
 from study_toys import QUICK, TABLE, prints
@@ -74,6 +75,7 @@ def test_a_worker_that_dies_takes_one_run_with_it(tmp_path, monkeypatch, local):
     monkeypatch.setattr(workers, "run_job", _deadly)
     table = [*TABLE[:2], dict(QUICK, name="deadly"), *TABLE[2:]]
     done = run_study(table, tmp_path, workers=2, threads=1, progress=False)
+    print(done)
     (failure,) = done.failures
     assert failure.name == "deadly"
     assert failure.where == "worker"
@@ -124,7 +126,7 @@ def test_what_was_under_way_is_tried_alone_when_a_batch_is_given_up(monkeypatch)
         batches.append([j.setting.name for j in jobs])
         yield record(jobs[0].setting.name)
         if len(batches) == 1:
-            raise RuntimeError("a worker died")
+            raise BrokenProcessPool("a worker died")
         yield from (record(j.setting.name) for j in jobs[1:])
 
     def by_itself(one, backend):
@@ -144,7 +146,7 @@ def test_at_least_two_are_tried_alone(monkeypatch):
     alone = []
 
     def batch(jobs, count, backend):
-        raise RuntimeError("died at once")
+        raise BrokenProcessPool("died at once")
         yield
 
     monkeypatch.setattr(workers, "_batch", batch)
@@ -161,14 +163,15 @@ def test_a_run_alone_says_how_its_process_died(monkeypatch):
             assert options == {"batch_size": 1}
 
         def __call__(self, jobs):
-            raise RuntimeError("x" * 300 + "\nsecond line")
+            raise BrokenProcessPool("x" * 300 + "\nsecond line")
 
     monkeypatch.setattr(workers.joblib, "Parallel", Dies)
     failure = workers._alone(job("a"), None)
     assert failure.name == "a"
     assert failure.where == "worker"
     assert failure.error == (
-        f"its worker process died, out of memory or killed from outside (RuntimeError: {'x' * 200})"
+        "its worker process died, out of memory or killed from outside "
+        f"(BrokenProcessPool: {'x' * 200})"
     )
 
 
