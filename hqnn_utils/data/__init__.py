@@ -9,6 +9,7 @@
 ``breakhis_pixels``  its images, decoded and kept
 ``archive``          its archive, unpacked safely
 ``feature_tables``   tables of features
+``options``          types and ranges of what loaders and protocols may be told
 ``splits``           every way to split, right ones and wrong ones
 ``phantoms``         synthetic images, where real ones cannot be had and for ground truth
 """

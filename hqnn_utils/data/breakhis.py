@@ -24,6 +24,7 @@ from hqnn_utils.data.breakhis_names import (
 )
 from hqnn_utils.data.breakhis_pixels import CROPS, Resizing, resized_images
 from hqnn_utils.data.datasets import SPLITS, ImageData
+from hqnn_utils.data.options import check_options
 from hqnn_utils.data.phantoms.histology import histology_phantom
 from hqnn_utils.data.splits.patients import LEVELS, assign_folds, resplit
 from hqnn_utils.runtime import DataError, choose, data_dir
@@ -143,6 +144,7 @@ def load_breakhis(
     DataError : no images, a name that is not BreakHis's, an unreadable image, an empty
         magnification, too few patients in a class, a damaged or unsafe archive.
     """
+    check_options({"size": size, "seed": seed, "fold": fold, "folds": folds, "workers": workers})
     _check_options(magnification, size, split, crop)
     root = _find_root(source)
     if root == "phantom":

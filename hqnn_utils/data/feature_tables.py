@@ -7,6 +7,7 @@ import hashlib
 import numpy as np
 
 from hqnn_utils.data.datasets import CLASS_NAMES, FeatureTable
+from hqnn_utils.data.options import check_options
 from hqnn_utils.data.splits.parts import stratified_parts
 
 
@@ -62,6 +63,7 @@ def make_table(
     ------
     ValueError : shapes that do not fit, labels other than 0 and 1, a value that is not finite.
     """
+    check_options({"seed": seed})
     measured = np.asarray(measured, dtype=np.float64)
     labels = np.asarray(labels)
     _check_table(measured, labels)

@@ -19,6 +19,7 @@ from hqnn_utils.data.medmnist_files import (
     official_source,
     read_medmnist_file,
 )
+from hqnn_utils.data.options import check_options
 from hqnn_utils.data.phantoms.breast import breast_phantom
 from hqnn_utils.runtime import DataError, choose
 from hqnn_utils.runtime.files import StorageError, is_there
@@ -46,6 +47,7 @@ def load_breastmnist(
     DataError : no network, wrong MD5, damaged or malformed file, folder that cannot be written. A
         damaged file is always an error, never a reason to fall back.
     """
+    check_options({"size": size, "seed": seed})
     if source == "phantom":
         return _breast_phantom(size, seed)
     if source not in ("auto", "medmnist"):

@@ -9,6 +9,7 @@ from hqnn_utils.data.breakhis import load_breakhis
 from hqnn_utils.data.datasets import Dataset
 from hqnn_utils.data.feature_tables import load_wisconsin
 from hqnn_utils.data.medmnist_sets import load_breastmnist, load_medmnist, load_pneumoniamnist
+from hqnn_utils.data.options import check_options
 from hqnn_utils.runtime import choose
 
 # What is said where nothing was chosen, by a setting too: no error where it means nothing.
@@ -64,3 +65,4 @@ def check_dataset(name: str, **options) -> None:
     known = [key for key in inspect.signature(loader).parameters if key not in ("source", "size")]
     for option in options:
         choose(f"option of dataset {name!r}", option, known)
+    check_options(options)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Real
 
 from hqnn_utils.quantum.encodings import ENCODINGS
-from hqnn_utils.runtime import choose, whole_number
+from hqnn_utils.runtime.words import check, choose, one_of, truth, whole
 
 Pairs = list[tuple[int, int]]
 
@@ -94,6 +95,20 @@ OBSERVABLES: dict[str, Callable[[int], list[tuple[int, ...]]]] = {
 }
 
 
+RULES = {
+    "n_qubits": whole(1),
+    "n_layers": whole(1),
+    "encoding": one_of("encoding", ENCODINGS),
+    "axis": one_of("encoding axis", AXES),
+    "rotation": one_of("rotation", ROTATIONS),
+    "entangler": one_of("entangler", ENTANGLERS),
+    "gate": one_of("two-qubit gate", GATES),
+    "observable": one_of("observable", OBSERVABLES),
+    "reupload": truth,
+    "mirror": truth,
+}
+
+
 @dataclass(frozen=True)
 class CircuitSpec:
     """Everything that defines a circuit. Hashable, so it can key a cache or name a record.
@@ -144,15 +159,12 @@ class CircuitSpec:
     mirror: bool = False
 
     def __post_init__(self):
-        for field in ("n_qubits", "n_layers"):
-            whole_number(field, getattr(self, field), 1)
-        choose("encoding", self.encoding, ENCODINGS)
-        choose("encoding axis", self.axis, AXES)
-        choose("rotation", self.rotation, ROTATIONS)
-        choose("entangler", self.entangler, ENTANGLERS)
-        choose("two-qubit gate", self.gate, GATES)
-        choose("observable", self.observable, OBSERVABLES)
-        if not math.isfinite(self.scaling) or self.scaling == 0:
+        check(RULES, {name: getattr(self, name) for name in RULES})
+        if (
+            not isinstance(self.scaling, Real)
+            or not math.isfinite(self.scaling)
+            or not self.scaling
+        ):
             raise ValueError(f"scaling must be finite and not zero, got {self.scaling!r}")
         if self.n_qubits < 2 and self.entangler != "none":
             raise ValueError(

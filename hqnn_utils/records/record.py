@@ -59,16 +59,7 @@ class Record:
     schema: int = SCHEMA
 
     def __post_init__(self):
-        if not re.fullmatch(r"[\w.-]+", self.name):
-            raise RecordError(
-                f"record name {self.name!r} may hold letters, digits, '-', '_' and '.' only"
-            )
-        if len(self.name.encode()) > LONGEST or self.name.startswith("."):
-            raise RecordError(
-                f"record name {self.name[:40]!r}... must begin with something else than '.' and "
-                f"have {LONGEST} bytes at most, it has {len(self.name.encode())}: "
-                "give the setting a name of its own"
-            )
+        check_name(self.name)
         for split, part in self.predictions.items():
             lengths = {key: len(part[key]) for key in PER_IMAGE}
             if len(set(lengths.values())) != 1:
@@ -117,6 +108,18 @@ class Record:
         """SHA-256 of what two identical runs must share: everything but time and machine."""
         stable = {k: v for k, v in self.plain().items() if k not in VOLATILE}
         return hashlib.sha256(json.dumps(stable, sort_keys=True).encode()).hexdigest()
+
+
+def check_name(name: str) -> None:
+    """RecordError for a name that no record or family can have, on any file system."""
+    if not isinstance(name, str) or not re.fullmatch(r"[\w.-]+", name):
+        raise RecordError(f"record name {name!r} may hold letters, digits, '-', '_' and '.' only")
+    length = len(name.encode())
+    if length > LONGEST or name.startswith("."):
+        raise RecordError(
+            f"record name {name[:40]!r}... must not begin with '.' and have {LONGEST} bytes at "
+            f"most, it has {length}: give the setting a name of its own"
+        )
 
 
 def _what_is_wrong(part: dict) -> str | None:

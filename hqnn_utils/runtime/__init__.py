@@ -4,6 +4,8 @@
 ``devices``      seed and device
 ``folders``      where datasets, caches and results lie
 ``environment``  is everything installed, and the stamp that a result carries
+``files``        written whole or not at all, one writer at a time, checked when read
+``fetching``     a file from a server, checked, in a limited time
 ``timing``       how long several things take beside each other
 ``words``        words and numbers that may be chosen, and the error that says which
 """

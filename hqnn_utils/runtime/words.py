@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable, Mapping
 from numbers import Integral, Real
+from typing import Any
 
 
 class DataError(RuntimeError):
@@ -13,32 +15,93 @@ class DataError(RuntimeError):
 def choose(kind: str, value, known):
     """Return ``value`` if it is one of ``known``; else a ValueError that names the known ones."""
     known = list(known)
-    if value not in known:
+    if isinstance(value, (bool, dict, list)) or value not in known:
         raise ValueError(f"unknown {kind} {value!r}; known: {', '.join(map(str, known))}")
     return value
 
 
-def whole_number(name: str, value, least: int, why: str = ""):
+def whole_number(name: str, value, least: int, why: str = "", most: int | None = None):
     """Return ``value`` if it is a whole number of at least ``least``; else a ValueError.
 
     ``why`` is said behind the message: a reason or a remedy.
     """
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
-        raise ValueError(
-            f"{name} must be a whole number of at least {least}, got {value!r}{_behind(why)}"
-        )
+    is_number = isinstance(value, Integral) and not isinstance(value, bool)
+    if not is_number or value < least or (most is not None and value > most):
+        span = f"of at least {least}" if most is None else f"from {least} to {most}"
+        raise ValueError(f"{name} must be a whole number {span}, got {value!r}{_behind(why)}")
     return value
 
 
-def real_number(name: str, value, least: float, why: str = ""):
-    """Return ``value`` if it is a finite number of at least ``least``; else a ValueError."""
+def real_number(name: str, value, least: float, why: str = "", above: bool = False):
+    """Return ``value`` if it is a finite number of at least ``least``; else a ValueError.
+
+    ``above``: ``least`` itself is too little.
+    """
     is_number = isinstance(value, Real) and not isinstance(value, bool)
-    if not is_number or not math.isfinite(value) or value < least:
-        raise ValueError(
-            f"{name} must be a finite number of at least {least:g}, got {value!r}{_behind(why)}"
-        )
+    if not is_number or not math.isfinite(value) or value < least or (above and value == least):
+        span = f"above {least:g}" if above else f"of at least {least:g}"
+        raise ValueError(f"{name} must be a finite number {span}, got {value!r}{_behind(why)}")
+    return value
+
+
+def truth(name: str, value):
+    """Return ``value`` if it is True or False; else a ValueError: ``"no"`` would count as True."""
+    if not isinstance(value, bool) and type(value).__name__ not in ("bool_", "bool"):
+        raise ValueError(f"{name} must be True or False, got {value!r}")
+    return value
+
+
+def a_text(name: str, value):
+    """Return ``value`` if it is a text; else a ValueError."""
+    if not isinstance(value, str):
+        raise ValueError(f"{name} must be a text, got {value!r}")
+    return value
+
+
+def a_dict(name: str, value):
+    """Return ``value`` if it is a dict with texts as keys; else a ValueError."""
+    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
+        raise ValueError(f"{name} must be a dict with texts as keys, got {value!r}")
     return value
 
 
 def _behind(why: str) -> str:
     return f": {why}" if why else ""
+
+
+# ------------------------------------------------------------------- tables of what may be given
+
+# What is done with a name and a value: nothing, or a ValueError that names both.
+Rule = Callable[[str, Any], Any]
+
+
+def whole(least: int, why: str = "", most: int | None = None) -> Rule:
+    """The rule of a whole number."""
+    return lambda name, value: whole_number(name, value, least, why, most)
+
+
+def real(least: float, why: str = "", above: bool = False) -> Rule:
+    """The rule of a finite number."""
+    return lambda name, value: real_number(name, value, least, why, above)
+
+
+def one_of(kind: str, known: Iterable) -> Rule:
+    """The rule of a word out of some."""
+    return lambda name, value: choose(kind, value, known)
+
+
+def or_none(rule: Rule) -> Rule:
+    """The rule of something that may also be ``None``."""
+    return lambda name, value: None if value is None else rule(name, value)
+
+
+def check(rules: Mapping[str, Rule], values: Mapping[str, Any]) -> None:
+    """Check every value that has a rule: types and ranges, before any work is done.
+
+    Raises
+    ------
+    ValueError : the first value that does not fit; it names the argument, the value, the range.
+    """
+    for name, rule in rules.items():
+        if name in values:
+            rule(name, values[name])

@@ -8,10 +8,13 @@ from pathlib import Path
 
 from hqnn_utils.data import check_dataset
 from hqnn_utils.data.splits import check_protocol
-from hqnn_utils.models import BACKBONES, holds_circuit
+from hqnn_utils.models import BACKBONES, HEADS, holds_circuit
+from hqnn_utils.models.backbones import FINE_TUNE
 from hqnn_utils.quantum import CircuitSpec, check_engine
 from hqnn_utils.records import plain
-from hqnn_utils.runtime import choose, whole_number
+from hqnn_utils.records.record import check_name
+from hqnn_utils.runtime import choose
+from hqnn_utils.runtime.words import a_dict, a_text, check, one_of, or_none, truth, whole
 from hqnn_utils.training import TrainConfig, TrainingError
 
 
@@ -76,21 +79,15 @@ class Setting(TrainConfig):
 
     def __post_init__(self):
         super().__post_init__()
+        check(RULES, {name: getattr(self, name) for name in RULES})
         check_dataset(self.dataset, **self.data_options)
         for option in self.data_options:
             if option in OF_THIS_MACHINE:
                 raise ValueError(f"data_options hold what decides the data, not {option!r}")
-        choose("labels", self.labels, ("true", "shuffled"))
         check_protocol(**self.protocol)
-        choose("backbone", self.backbone, BACKBONES)
         circuit = self.circuit
         if holds_circuit(self.head):
             check_engine(self.engine, circuit)
-        whole_number("size", self.size, 1)
-        if self.max_train is not None:
-            whole_number("max_train", self.max_train, 2, "None uses all training images")
-        if self.resize is not None:
-            whole_number("resize", self.resize, 1, "None keeps the images as they are")
         if self.fine_tune == "frozen" and self.augment not in (None, "flip"):
             raise ValueError(
                 "cached features of a frozen backbone can be mirrored only: "
@@ -98,6 +95,7 @@ class Setting(TrainConfig):
             )
         if not self.name:
             object.__setattr__(self, "name", _made_name(self))  # frozen: set once, here
+        check_name(self.name)
 
     @property
     def train_config(self) -> TrainConfig:
@@ -117,6 +115,26 @@ class Setting(TrainConfig):
             if str(content[key]).endswith((".npz", ".pt", ".pth")):
                 content[key] = Path(content[key]).name
         return plain(content)
+
+
+RULES = {
+    "dataset": a_text,
+    "source": a_text,
+    "size": whole(1),
+    "data_options": a_dict,
+    "protocol": a_dict,
+    "labels": one_of("labels", ("true", "shuffled")),
+    "backbone": one_of("backbone", BACKBONES),
+    "weights": or_none(a_text),
+    "fine_tune": one_of("fine_tune", FINE_TUNE),
+    "head": one_of("head", HEADS),
+    "spec": a_dict,
+    "engine": a_text,
+    "max_train": or_none(whole(2, "None uses all training images")),
+    "test_flips": truth,
+    "resize": or_none(whole(1, "None keeps the images as they are")),
+    "name": a_text,
+}
 
 
 def _default(of: Field):

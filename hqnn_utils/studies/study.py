@@ -18,7 +18,9 @@ from tqdm import tqdm
 
 from hqnn_utils.records import Record, append_record, fold, load_family, load_record, save_record
 from hqnn_utils.records.families import appended
-from hqnn_utils.runtime import choose
+from hqnn_utils.records.record import check_name
+from hqnn_utils.runtime.files import need_folder
+from hqnn_utils.runtime.words import check, one_of, or_none, truth, whole
 from hqnn_utils.studies.run import load_data, with_data
 from hqnn_utils.studies.settings import Setting, StudyError, as_setting, with_defaults
 from hqnn_utils.studies.workers import Failure, Job, carry_out, need_cluster
@@ -89,10 +91,12 @@ def run_study(
     StudyError : an unknown key, two settings of one name, a record of other settings or other data,
         no cluster. Nothing has been trained then.
     """
-    choose("backend", backend, (None, "dask"))
+    check(RULES, locals())
     began, store = time.perf_counter(), _Store(folder, family, test_only)
     settings = [with_data(as_setting(row), data) for row in table]
     todo = _pending(settings, store, data, renew)
+    if todo:
+        need_folder(folder, "give another folder, or set HQNN_RESULTS to one of yours")
     if backend == "dask":
         need_cluster()
     elif threads is None and workers > 1:
@@ -114,6 +118,16 @@ def run_study(
         skipped=len(settings) - len(todo),
         seconds=time.perf_counter() - began,
     )
+
+
+RULES = {
+    "backend": one_of("backend", (None, "dask")),
+    "family": or_none(lambda name, value: check_name(value)),
+    "workers": whole(1, most=1024),
+    "threads": or_none(whole(1, most=1024)),
+    "checkpoints": truth,
+    "test_only": truth,
+}
 
 
 def _checkpoint(folder: str | os.PathLike, setting: Setting) -> Path:

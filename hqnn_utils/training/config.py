@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hqnn_utils.runtime import choose, real_number, whole_number
+from hqnn_utils.runtime.words import check, one_of, or_none, real, real_number, whole
 from hqnn_utils.training.augment import AUGMENTATIONS
 
 BALANCE = ("loss", "sampler")
@@ -54,21 +54,33 @@ class TrainConfig:
     seed: int = 0
 
     def __post_init__(self):
-        if self.balance is not None:
-            choose("balance", self.balance, BALANCE)
-        if self.augment is not None:
-            choose("augmentation", self.augment, AUGMENTATIONS)
-        self._check_numbers()
+        check(RULES, {name: getattr(self, name) for name in RULES})
+        if self.warmup >= self.epochs:
+            raise ValueError(
+                f"warmup={self.warmup} leaves none of {self.epochs} epochs for the backbone: "
+                "set it below epochs, or fine_tune='frozen' to train the head alone"
+            )
 
-    def _check_numbers(self) -> None:
-        whole_number("epochs", self.epochs, 1)
-        whole_number("batch_size", self.batch_size, 2, "batch norm cannot use a batch of one image")
-        whole_number("warmup", self.warmup, 0, "0 trains the backbone from the start")
-        whole_number("seed", self.seed, 0)
-        if self.patience is not None:
-            whole_number("patience", self.patience, 1, "None never stops early")
-        real_number("weight_decay", self.weight_decay, 0)
-        rates = self.lr if isinstance(self.lr, dict) else {"": self.lr}
-        for part, rate in rates.items():
-            name = f"lr of {part!r}" if part else "lr"
-            real_number(name, rate, 0, "2e-3 suits a small network, 1e-4 a pretrained one")
+
+def _rates(name: str, value) -> None:
+    why = "2e-3 suits a small network, 1e-4 a pretrained one"
+    if not isinstance(value, dict):
+        real_number(name, value, 0, why, above=True)
+        return
+    for part, rate in value.items():
+        real_number(f"{name} of {part!r}", rate, 0, why)
+    if not any(value.values()):
+        raise ValueError(f"{name} must be above 0 for a part of the model, got {value}: {why}")
+
+
+RULES = {
+    "balance": or_none(one_of("balance", BALANCE)),
+    "augment": or_none(one_of("augmentation", AUGMENTATIONS)),
+    "epochs": whole(1),
+    "batch_size": whole(2, "batch norm cannot use a batch of one image"),
+    "warmup": whole(0, "0 trains the backbone from the start"),
+    "seed": whole(0, most=2**32 - 1),
+    "patience": or_none(whole(1, "None never stops early")),
+    "weight_decay": real(0),
+    "lr": _rates,
+}

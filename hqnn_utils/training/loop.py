@@ -84,6 +84,7 @@ def fit(
         far are put back and the checkpoint stays), or a checkpoint of other settings.
     """
     config = config or TrainConfig()
+    device = check_device(device or default_device())
     check_examples("training", *train)
     check_examples("validation", *val)
     path = None if checkpoint is None else Path(checkpoint)
@@ -91,7 +92,7 @@ def fit(
         check_place(path, model)
     # Only a checkpoint needs to know what it belongs to: hashing all images costs time.
     belongs_to = None if path is None else identity(config, model, [*train, *val])
-    run = _Run(model, train, val, config, device or default_device())
+    run = _Run(model, train, val, config, device)
     if path is not None and path.exists():
         run.restore(load_checkpoint(path, belongs_to, run.device))
     bar = _progress_bar(config.epochs, len(run.result.history), progress)
@@ -256,8 +257,29 @@ class _Run:
         self.best_weights = content["best"]
 
 
+def check_device(device: str) -> str:
+    """Return the name of a device that is there; TrainingError where torch cannot use it."""
+    try:
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, TypeError) as error:
+        first = (str(error).splitlines() or [""])[0]
+        raise TrainingError(
+            f"device {device!r} cannot be used ({first}): leave device out, or say device='cpu'"
+        ) from None
+    return device
+
+
 def check_examples(name: str, x: torch.Tensor, y: torch.Tensor) -> None:
-    """TrainingError for lengths that differ, a class that is missing, or NaN; it names ``name``."""
+    """TrainingError for what no model can learn from; it says where, with ``name``.
+
+    Lengths that differ, labels that are no whole numbers, a class that is missing, NaN.
+    """
+    if not x.is_floating_point():
+        raise TrainingError(f"{name}: images must be floating point, got {x.dtype}: x.float()")
+    if y.ndim != 1 or y.dtype != torch.int64:
+        raise TrainingError(
+            f"{name}: labels must be int64 of shape (N,), got {y.dtype} {tuple(y.shape)}: y.long()"
+        )
     if len(x) != len(y):
         raise TrainingError(f"{name}: {len(x)} images but {len(y)} labels")
     if set(y.unique().tolist()) != {0, 1}:

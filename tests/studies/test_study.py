@@ -276,8 +276,8 @@ def test_an_old_record_lacks_new_keys_and_is_still_the_same_run(tmp_path):
     kept_record(tmp_path, settings=old)
     done = run_study([dict(QUICK, name="one")], tmp_path, progress=False)
     assert done.skipped == 1
-    with pytest.raises(StudyError, match="warmup: 0 there, 1 now"):
-        run_study([dict(QUICK, name="one", warmup=1)], tmp_path, progress=False)
+    with pytest.raises(StudyError, match="epochs: 1 there, 2 now; warmup: 0 there, 1 now"):
+        run_study([dict(QUICK, name="one", warmup=1, epochs=2)], tmp_path, progress=False)
 
 
 def test_a_damaged_record_is_named(tmp_path):

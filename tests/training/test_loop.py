@@ -231,13 +231,20 @@ def test_a_part_that_starts_at_zero_has_no_share():
     assert loop.distances(ones, ones) == {"head": {"rms": 0, "share": 0}}
 
 
-def test_warm_up_holds_the_backbone_still(tmp_path):
+def test_warm_up_holds_the_backbone_still(tmp_path, monkeypatch):
     model, train, val = hybrid(), images(), images(20, 1)
     before = copy.deepcopy(model.backbone.state_dict())
-    seen, path = [], tmp_path / "run.pt"
-    result = fit(model, train, val, warmup=2, **{**OPTIONS, "epochs": 2})
-    now = model.backbone.state_dict()
-    assert all(torch.equal(before[k], now[k]) for k in before), "weights and statistics"
+    seen, path, after, validate = [], tmp_path / "run.pt", [], loop.validate
+
+    def watched(network, x, y):
+        after.append(copy.deepcopy(network.backbone.state_dict()))
+        return validate(network, x, y)
+
+    monkeypatch.setattr(loop, "validate", watched)
+    result = fit(model, train, val, warmup=2, **{**OPTIONS, "epochs": 3, "patience": None})
+    for now in after[:2]:
+        assert all(torch.equal(before[k], now[k]) for k in before), "weights and statistics"
+    assert not all(torch.equal(before[k], after[2][k]) for k in before)
     assert np.isnan(result.history[0]["gradient_norm"]["backbone"])
     assert result.history[0]["gradient_norm"]["circuit"] > 0
     assert all(p.requires_grad for p in model.parameters()), "afterwards everything may learn again"
@@ -458,7 +465,7 @@ def test_warm_up_needs_a_head():
         match=r"^warmup=2 needs a backbone that can be fine-tuned and a head: "
         "this model has backbone to train$",
     ):
-        fit(model, images(), images(20, 1), **{**OPTIONS, "warmup": 2})
+        fit(model, images(), images(20, 1), **{**OPTIONS, "warmup": 2, "epochs": 3})
     fit(model, images(), images(20, 1), **{**OPTIONS, "epochs": 1})
 
 

@@ -10,6 +10,7 @@ import inspect
 import numpy as np
 
 from hqnn_utils.data.datasets import Dataset, FeatureTable, ImageData
+from hqnn_utils.data.options import check_options
 from hqnn_utils.data.splits.augmented import augmented
 from hqnn_utils.data.splits.duplicates import check_threshold, duplicate_groups, need_images
 from hqnn_utils.data.splits.leaks import leaking
@@ -143,6 +144,7 @@ def check_protocol(kind: str = "official", **options) -> None:
     known = list(inspect.signature(function).parameters)[1:]
     for option in options:
         choose(f"option of protocol {kind!r}", option, known or ("none",))
+    check_options(options)
 
 
 def apply_protocol(data: Dataset, kind: str = "official", **options) -> Dataset:
