@@ -13,6 +13,7 @@ from importlib.util import find_spec
 import numpy as np
 import torch
 
+from hqnn_utils.quantum.engine.kept import in_a_transform
 from hqnn_utils.quantum.engine.plan import plan
 from hqnn_utils.quantum.engine.program import make_program
 from hqnn_utils.quantum.engine.uploads import UPLOADS
@@ -55,13 +56,8 @@ def is_usable(spec: CircuitSpec, inputs: torch.Tensor, weights: torch.Tensor) ->
         kernel_for(spec, inputs.device, inputs.dtype) == "numba"
         and len(inputs) > 0
         and weights.ndim == len(spec.weight_shape)
-        and not in_a_transform()
+        and not in_a_transform(inputs)
     )
-
-
-def in_a_transform() -> bool:
-    """Whether PyTorch runs this inside ``vmap``, ``torch.func.grad`` and the like, or traces it."""
-    return torch._C._are_functorch_transforms_active() or torch.compiler.is_compiling()
 
 
 def compiled_expectations(

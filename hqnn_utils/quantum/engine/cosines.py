@@ -20,6 +20,7 @@ from functools import lru_cache
 import numpy as np
 import torch
 
+from hqnn_utils.quantum.engine.kept import in_a_transform, kept
 from hqnn_utils.quantum.engine.measurement import observable_masks, parity, qubit_bits
 from hqnn_utils.quantum.spec import CircuitSpec
 
@@ -51,7 +52,7 @@ def mean_of_cosines(spec: CircuitSpec, inputs: torch.Tensor, weights: torch.Tens
     bias = weights.flatten(1 if weights.ndim > len(spec.weight_shape) else 0) @ from_weights
     angles = torch.addmm(bias, inputs, from_inputs)
     angles = angles.unflatten(1, (spec.n_outputs, -1))
-    if torch._C._are_functorch_transforms_active():  # they look into plain operations
+    if in_a_transform(inputs):  # they look into plain operations
         return angles.cos().mean(dim=2)
     return _MeanOfCosines.apply(angles)
 
@@ -149,5 +150,5 @@ def _patterns_once(strings: np.ndarray) -> np.ndarray:
     return k[parity(k & strings[0]) == 0]
 
 
-_small_tables = lru_cache(maxsize=64)(_make_tables)
-_large_tables = lru_cache(maxsize=2)(_make_tables)
+_small_tables = kept(64)(_make_tables)
+_large_tables = kept(2)(_make_tables)

@@ -11,11 +11,11 @@ import torch
 
 from hqnn_utils.quantum.engine.compiled import (
     compiled_expectations,
-    in_a_transform,
     is_usable,
 )
 from hqnn_utils.quantum.engine.cosines import is_mean_of_cosines, mean_of_cosines
 from hqnn_utils.quantum.engine.gates import ROTATIONS, rotations
+from hqnn_utils.quantum.engine.kept import in_a_transform
 from hqnn_utils.quantum.engine.measurement import measure, observable_table
 from hqnn_utils.quantum.engine.plan import Local, Phases, Step, plan, split_last_entanglers
 from hqnn_utils.quantum.engine.register import (
@@ -79,7 +79,7 @@ def torch_expectations(
     start = ready.start if given is None else given.to(ready.start.dtype)
     table = observable_table(spec, last_entanglers, x.device)
     # vmap, torch.func.grad and the like look into plain operations, not into a Function.
-    fused = _values if in_a_transform() else _Fused.apply
+    fused = _values if in_a_transform(inputs) else _Fused.apply
     return fused(start, ready.gates, ready.phases, ready.steps, table).to(inputs.dtype)
 
 

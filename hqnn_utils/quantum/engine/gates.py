@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import torch
+
+from hqnn_utils.quantum.engine.kept import kept
 
 ROTATIONS = ("RX", "RY", "RZ", "Rot")  # those that are known here
 
@@ -51,7 +52,7 @@ class _Waves:
     table: torch.Tensor
 
 
-@lru_cache(maxsize=64)
+@kept(64)
 def _waves(name: str, scale: float, real: bool, dtype: torch.dtype, device: torch.device) -> _Waves:
     combine, first_column = _rot_waves() if name == "Rot" else _axis_waves(name)
     re00, im00, re10, im10 = first_column

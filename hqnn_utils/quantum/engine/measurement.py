@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import numpy as np
 import torch
 
+from hqnn_utils.quantum.engine.kept import kept
 from hqnn_utils.quantum.engine.plan import Entangle
 from hqnn_utils.quantum.engine.register import Reorder, entangler
 from hqnn_utils.quantum.spec import CircuitSpec
@@ -40,7 +39,7 @@ def eigenvalues(spec: CircuitSpec) -> np.ndarray:
     return np.array([1 - 2 * parity(basis_states & mask) for mask in observable_masks(spec)]).T
 
 
-@lru_cache(maxsize=64)
+@kept(64)
 def observable_table(
     spec: CircuitSpec, last_entanglers: tuple[Entangle, ...], device: torch.device
 ) -> torch.Tensor:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import torch
 
 from hqnn_utils.quantum.engine.gates import group_matrices, groups_of
+from hqnn_utils.quantum.engine.kept import kept
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class Signs:
 RunnableStep = LocalStep | PhaseStep | Reorder | Signs
 
 
-@lru_cache(maxsize=256)
+@kept(256)
 def entangler(n: int, gate: str, pairs: tuple, device: torch.device) -> Reorder | Signs:
     """The two-qubit gates of a layer as one permutation (CNOT) or one vector of signs (CZ)."""
     basis_states = np.arange(2**n)
@@ -145,7 +145,7 @@ def transfers(psi: torch.Tensor, gradient: torch.Tensor, per_row: bool) -> torch
     return found[0] if len(found) == 1 else torch.cat(found, dim=-3)
 
 
-@lru_cache(maxsize=64)
+@kept(64)
 def _trace_index(m: int, device: torch.device) -> torch.Tensor:
     """Where in a flat 2**m by 2**m matrix the entries stand that a partial trace adds up, (m, 2, 2,
     2**(m-1)).

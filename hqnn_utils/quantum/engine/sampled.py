@@ -20,11 +20,11 @@ not grow with the samples, since they go through in chunks, forward and backward
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import torch
 
 from hqnn_utils.quantum.engine.cosines import only_cosines, x_strings
+from hqnn_utils.quantum.engine.kept import kept
 from hqnn_utils.quantum.engine.measurement import observable_masks
 from hqnn_utils.quantum.spec import CircuitSpec
 from hqnn_utils.runtime import whole_number
@@ -106,7 +106,7 @@ class _Table:
     counts: torch.Tensor
 
 
-@lru_cache(maxsize=16)
+@kept(16)
 def _table(spec: CircuitSpec) -> _Table:
     of_inputs, of_weights = x_strings(spec)
     strings = _bits([*(s for uploads in of_inputs for s in uploads), *of_weights], spec.n_qubits)

@@ -5,12 +5,12 @@ with PennyLane only.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache
 
 import numpy as np
 import torch
 
 from hqnn_utils.quantum.engine.gates import hadamards, product_state, rotations
+from hqnn_utils.quantum.engine.kept import in_a_transform, kept
 from hqnn_utils.quantum.engine.measurement import z_of_each_qubit
 from hqnn_utils.quantum.engine.plan import GateName, Local, Phases, Step
 from hqnn_utils.quantum.spec import CircuitSpec
@@ -101,8 +101,8 @@ class AmplitudeUpload(Upload):
     """The features are the state."""
 
     def check(self, x: torch.Tensor) -> None:
-        """A row of zeros has no direction."""
-        if bool((x.detach() == 0).all(dim=1).any()):
+        """A row of zeros has no direction. Within a transform nobody can see one: it gives NaN."""
+        if not in_a_transform(x) and bool((x.detach() == 0).all(dim=1).any()):
             raise ValueError(
                 "amplitude encoding cannot normalise a row of zeros: "
                 "drop it or add a constant feature"
@@ -157,7 +157,7 @@ class IQPUpload(Upload):
         return (phases * 2 ** (-spec.n_qubits / 2)).to(dtype)
 
 
-@lru_cache(maxsize=16)
+@kept(16)
 def _iqp_table(n: int, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
     """What each term of the phase is multiplied with in each basis state, (n + n (n - 1) / 2,
     2**n).
