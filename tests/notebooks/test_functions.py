@@ -7,6 +7,7 @@ import pandas as pd
 import pennylane as qp
 import pytest
 import torch
+from scipy.linalg import eigh
 from scipy.stats import bootstrap
 from sklearn.metrics import accuracy_score, recall_score, roc_auc_score
 from statsmodels.stats.proportion import proportion_confint
@@ -40,6 +41,109 @@ def test_ensembles_average_probabilities():
     assert row["accuracy"] == f"{right:.3f} ({low:.3f} to {high:.3f})"
     assert row["sensitivity"] == f"{recall_score(y, mean >= 0.5):.3f}"
     assert row["specificity"] == f"{recall_score(y, mean >= 0.5, pos_label=0):.3f}"
+
+
+# ---------------------------------------------------------------- notebook 07: circuits for images
+
+
+@pytest.fixture(scope="module")
+def images():
+    three = 2 * np.pi * np.arange(3) / 3
+    cnot = torch.tensor([[1.0, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 1], [0, 0, 1, 0]])
+    back = torch.tensor([[1.0, 0, 0, 0], [0, 0, 0, 1], [0, 0, 1, 0], [0, 1, 0, 0]])
+    return written_in("07", THREE=three, CNOT=cnot, CNOT_BACK=back)
+
+
+@pytest.mark.parametrize("rotation", ["RY", "Rot"])
+def test_a_circuit_with_single_rotations_is_a_table(images, rotation):
+    spec = CircuitSpec(3, 2, axis="X", rotation=rotation, observable="ZZ")
+    weights = init_weights(spec, generator=torch.Generator().manual_seed(1)).double()
+
+    def circuit(angles):
+        return expectations(spec, torch.as_tensor(angles), weights).numpy()
+
+    angles = np.random.default_rng(0).normal(size=(40, 3))
+    table = images["table_of"](circuit, 3)
+    assert table.shape == (27, 3)
+    assert np.allclose(images["products"](angles) @ table, circuit(angles), atol=1e-12)
+
+
+def test_a_circuit_with_reuploading_is_no_such_table(images):
+    spec = CircuitSpec(2, 2, reupload=True)
+    weights = init_weights(spec, generator=torch.Generator().manual_seed(1)).double()
+
+    def circuit(angles):
+        return expectations(spec, torch.as_tensor(angles), weights).numpy()
+
+    angles = np.random.default_rng(0).normal(size=(40, 2))
+    found = images["products"](angles) @ images["table_of"](circuit, 2)
+    assert np.abs(found - circuit(angles)).max() > 0.05
+
+
+def test_qcnn_and_its_twin_have_one_wiring(images):
+    steps = images["wiring"](8)
+    kinds = [kind for _, kind, _, _ in steps]
+    assert (kinds.count("mix"), kinds.count("pool")) == (13, 7)
+    gone = []
+    for _, kind, i, j in steps:
+        assert not {i, j} & set(gone), "a forgotten qubit takes no part any more"
+        gone += [i] if kind == "pool" else []
+    assert len(gone) == 7
+
+
+@pytest.mark.parametrize("n", [2, 4])
+def test_qcnn_is_pennylanes(images, n):
+    """Gate by gate on small registers, the pooling as controlled rotations."""
+
+    @qp.qnode(qp.device("default.qubit", wires=n))
+    def judge(weights, angles):
+        for qubit in range(n):
+            qp.RY(angles[qubit], wires=qubit)
+        for stage, kind, i, j in images["wiring"](n):
+            a, b, c, d, if_zero, if_one = weights[stage]
+            if kind == "mix":
+                for first, second, control, target in ((a, b, i, j), (c, d, j, i)):
+                    qp.RY(first, wires=i)
+                    qp.RY(second, wires=j)
+                    qp.CNOT(wires=[control, target])
+            else:
+                qp.ctrl(qp.RY(if_zero, wires=j), control=i, control_values=0)
+                qp.ctrl(qp.RY(if_one, wires=j), control=i)
+        return qp.expval(qp.Z(j))
+
+    rng = np.random.default_rng(n)
+    weights, angles = rng.normal(size=(int(np.log2(n)), 6)), rng.normal(size=(3, n))
+    found = images["qcnn"](torch.tensor(weights).float(), torch.tensor(angles).float())
+    assert np.allclose(found, [judge(weights, row) for row in angles], atol=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_geometric_difference_bounds_the_complexity_for_any_labels(images, seed):
+    """y' Kc^-1 y <= g^2 y' Kq^-1 y (Huang et al., arXiv 2011.01938), attained by some labels."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(6, 2))
+    classical, quantum = images["rbf"](x, 0.5), images["rbf"](np.sin(3 * x), 2.0)
+    g = images["geometric_difference"](classical, quantum, 0.0)
+    labels = rng.normal(size=(500, 6))
+    by_classical = np.einsum("ij,jk,ik->i", labels, np.linalg.inv(classical), labels)
+    by_quantum = np.einsum("ij,jk,ik->i", labels, np.linalg.inv(quantum), labels)
+    assert (by_classical <= g**2 * by_quantum * (1 + 1e-9)).all()
+    hardest = eigh(np.linalg.inv(classical), np.linalg.inv(quantum))[1][:, -1]
+    ratio = (hardest @ np.linalg.solve(classical, hardest)) / (
+        hardest @ np.linalg.solve(quantum, hardest)
+    )
+    assert ratio == pytest.approx(g**2, rel=1e-6)
+    assert images["geometric_difference"](quantum, quantum, 0.0) == pytest.approx(1)
+
+
+def test_bloch_arrows_are_pennylanes(images):
+    states = images["iqp_states"](np.random.default_rng(2).normal(size=(4, 3)))
+    found = images["arrows"](states).reshape(4, 3, 3)
+    for qubit in range(3):
+        rho = qp.math.reduce_statevector(states, indices=[qubit])
+        for k, pauli in enumerate((qp.X(0), qp.Y(0), qp.Z(0))):
+            truth = np.trace(rho @ qp.matrix(pauli), axis1=1, axis2=2).real
+            assert np.allclose(found[:, qubit, k], truth)
 
 
 # ---------------------------------------------------------------- notebook 09: patients
