@@ -79,6 +79,12 @@ def test_one_picture(tables):
     assert [float(bars[0].get(x)) for x in ("x1", "x2")] == [answer._x(-1), answer._x(1)]
 
 
+def test_a_bar_beyond_the_picture_has_one_arrow():
+    row = judged(H1=(9.0, 8.5, 9.5, "supported")).loc["H1"]
+    (arrow,) = [part for part in answer._bar(row, 10, "red", True) if "polygon" in part]
+    assert f'points="{answer._x(99):g},' in arrow
+
+
 def test_the_alt_text_counts(tables):
     assert answer.alt_text() == (
         "Differences of AUC for 2 claims, a bar for each of 2 tables, over a grey band of two "
