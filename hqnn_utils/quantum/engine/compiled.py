@@ -194,6 +194,20 @@ def block_rows(n_qubits: int, amplitude_bytes: int, rows: int) -> int:
     return max(1, min(rows, by_lanes, by_cache))
 
 
+def kernel_bytes(spec: CircuitSpec, rows: int, double: bool, way_back: bool) -> int:
+    """Memory for the states of a call: all end states and two of each block that is being worked
+    on, or without a way back one of each block.
+    """
+    run_parts = 1 if spec.rotation == "RY" and UPLOADS[spec.encoding].is_real(spec) else 2
+    amplitude_bytes = run_parts * (8 if double else 4)
+    block = block_rows(spec.n_qubits, amplitude_bytes, rows)
+    at_work = block * min(torch.get_num_threads(), -(-rows // block))
+    states = rows + 2 * at_work if way_back else at_work
+    if spec.encoding != "angle":  # the start states, and with a way back the gradient by them
+        states += rows * (2 if way_back else 1)
+    return states * amplitude_bytes * 2**spec.n_qubits
+
+
 class _Compiled(torch.autograd.Function):
     """The kernel's two passes."""
 

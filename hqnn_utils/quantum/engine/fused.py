@@ -16,7 +16,8 @@ from hqnn_utils.quantum.engine.compiled import (
 from hqnn_utils.quantum.engine.cosines import is_mean_of_cosines, mean_of_cosines
 from hqnn_utils.quantum.engine.gates import ROTATIONS, rotations
 from hqnn_utils.quantum.engine.kept import in_a_transform
-from hqnn_utils.quantum.engine.measurement import measure, observable_table
+from hqnn_utils.quantum.engine.measurement import Observables, observables_of
+from hqnn_utils.quantum.engine.memory import refuse_too_large
 from hqnn_utils.quantum.engine.plan import Local, Phases, Step, plan, split_last_entanglers
 from hqnn_utils.quantum.engine.register import (
     LocalStep,
@@ -53,8 +54,10 @@ def expectations(spec: CircuitSpec, inputs: torch.Tensor, weights: torch.Tensor)
     ------
     ValueError : shapes that do not fit, an amplitude-encoded row of zeros, or a circuit that this
         engine does not know.
+    MemoryError : more than is free, before anything is computed.
     """
     _check(spec, inputs, weights)
+    refuse_too_large(spec, inputs, weights)
     if is_usable(spec, inputs, weights):
         double = spec.n_qubits <= DOUBLE_UP_TO or inputs.dtype == torch.float64
         return compiled_expectations(spec, inputs, weights, double, torch_expectations)
@@ -77,10 +80,10 @@ def torch_expectations(
     steps, last_entanglers = split_last_entanglers(_plan(spec))
     ready = _prepare(spec, x, w, steps)
     start = ready.start if given is None else given.to(ready.start.dtype)
-    table = observable_table(spec, last_entanglers, x.device)
+    measured = observables_of(spec, last_entanglers, x.device)
     # vmap, torch.func.grad and the like look into plain operations, not into a Function.
     fused = _values if in_a_transform(inputs) else _Fused.apply
-    return fused(start, ready.gates, ready.phases, ready.steps, table).to(inputs.dtype)
+    return fused(start, ready.gates, ready.phases, ready.steps, measured).to(inputs.dtype)
 
 
 def state(spec: CircuitSpec, inputs: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
@@ -178,8 +181,8 @@ def _run(psi: torch.Tensor, gates: torch.Tensor, phases, steps: list[RunnableSte
     return psi
 
 
-def _values(psi, gates, phases, steps: list[RunnableStep], table) -> torch.Tensor:
-    return measure(_run(psi, gates, phases, steps), table)
+def _values(psi, gates, phases, steps: list[RunnableStep], measured: Observables) -> torch.Tensor:
+    return measured.measure(_run(psi, gates, phases, steps))
 
 
 class _Fused(torch.autograd.Function):
@@ -188,11 +191,11 @@ class _Fused(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, psi, gates, phases, steps, table):
+    def forward(ctx, psi, gates, phases, steps, measured):
         end = _run(psi, gates, phases, steps)
-        ctx.steps, ctx.table = steps, table
+        ctx.steps, ctx.measured = steps, measured
         ctx.save_for_backward(psi, gates, phases, end)
-        return measure(end, table)
+        return measured.measure(end)
 
     @staticmethod
     def backward(ctx, gradient):
@@ -206,7 +209,7 @@ class _Fused(torch.autograd.Function):
 
 def _remembered_gradients(ctx, tensors: tuple, gradient: torch.Tensor) -> list:
     """Where a second derivative is wanted: PyTorch's own way, which remembers each step."""
-    values = _values(*tensors, ctx.steps, ctx.table)
+    values = _values(*tensors, ctx.steps, ctx.measured)
     needed = ctx.needs_input_grad[:3]
     wanted = [tensor for tensor, need in zip(tensors, needed, strict=True) if need]
     found = iter(
@@ -220,8 +223,7 @@ def _adjoint_gradients(ctx, gates, phases, end: torch.Tensor, gradient: torch.Te
     circuit side by side.
     """
     inverse: Operators = operators(gates, phases, end.dtype).inverse()
-    by_probability = ((2 * gradient) @ ctx.table.T).to(end.real.dtype)
-    pair = torch.stack([end, end * by_probability])
+    pair = torch.stack([end, ctx.measured.gradient(end, gradient)])
     found, by_phases = [None] * len(gates), None
     for step in reversed(ctx.steps):
         if isinstance(step, LocalStep):

@@ -7,8 +7,11 @@ import torch
 
 from hqnn_utils.quantum.engine.kept import kept
 from hqnn_utils.quantum.engine.plan import Entangle
-from hqnn_utils.quantum.engine.register import Reorder, entangler
 from hqnn_utils.quantum.spec import CircuitSpec
+
+# Qubits whose signs stand in one table, and numbers that are made at a time.
+LOW_BITS = 12
+CHUNK = 2**20
 
 
 def parity(masks: np.ndarray) -> np.ndarray:
@@ -39,30 +42,81 @@ def eigenvalues(spec: CircuitSpec) -> np.ndarray:
     return np.array([1 - 2 * parity(basis_states & mask) for mask in observable_masks(spec)]).T
 
 
-@kept(64)
-def observable_table(
-    spec: CircuitSpec, last_entanglers: tuple[Entangle, ...], device: torch.device
-) -> torch.Tensor:
-    """Eigenvalues in float64, (2**n, n_outputs), for states on which the last entanglers have not
-    acted yet.
-
-    CNOTs only reorder the rows, CZs change nothing.
+def masks_before(
+    spec: CircuitSpec, masks: list[int], last_entanglers: tuple[Entangle, ...]
+) -> list[int]:
+    """The products of Z that, measured in front of the last entanglers, give what ``masks`` give
+    behind them: a Z on the target of a CNOT becomes one on both qubits; CZs change nothing.
     """
-    table = eigenvalues(spec)
+    if spec.gate == "CZ":
+        return masks
+    bits = qubit_bits(spec.n_qubits)
     for step in reversed(last_entanglers):
-        gates = entangler(spec.n_qubits, spec.gate, step.pairs, torch.device("cpu"))
-        if isinstance(gates, Reorder):
-            table = table[gates.target.numpy()]
-    return torch.from_numpy(table).to(device=device, dtype=torch.float64)
+        for control, target in reversed(step.pairs):
+            masks = [mask ^ bits[control] if mask & bits[target] else mask for mask in masks]
+    return masks
 
 
-def measure(psi: torch.Tensor, table: torch.Tensor) -> torch.Tensor:
-    """Expectation values in float64, (batch, n_outputs): millions of probabilities are added up,
-    float32 would lose digits.
+class Observables:
+    """Products of Z on a register, without a table of 2**n rows beyond 12 qubits.
+
+    The sign of a basis state is a sign by its last 12 bits times a sign by the others: one table of
+    2**12 rows, and one of 2**(n - 12).
+
+    Attributes
+    ----------
+    low : (2**12 or less, outputs) in float64.
+    high : (2**(n - 12) or 1, outputs) in float64.
     """
-    if psi.is_complex():
-        squares = torch.view_as_real(psi).square()
-        probabilities = squares[..., 0] + squares[..., 1]
-    else:
-        probabilities = psi.square()
-    return probabilities.double() @ table
+
+    def __init__(self, n: int, masks: list[int], device: torch.device):
+        m = min(n, LOW_BITS)
+
+        def signs(size: int, masks: list[int]) -> torch.Tensor:
+            table = [1.0 - 2 * parity(np.arange(size) & mask) for mask in masks]
+            return torch.from_numpy(np.array(table).T.copy()).to(device)
+
+        self.low = signs(2**m, [mask & (2**m - 1) for mask in masks])
+        self.high = signs(2 ** (n - m), [mask >> m for mask in masks])
+
+    def _chunks(self, rows: int) -> list[slice]:
+        """Parts of the register whose numbers fit the cache, as slices of the first bits."""
+        size, each = len(self.high), max(1, CHUNK // (max(rows, 1) * len(self.low)))
+        return [slice(begin, min(begin + each, size)) for begin in range(0, size, each)]
+
+    def measure(self, psi: torch.Tensor) -> torch.Tensor:
+        """Expectation values in float64, (batch, n_outputs): millions of probabilities are added
+        up, float32 would lose digits.
+        """
+        psi = psi.unflatten(-1, (len(self.high), len(self.low)))
+        values = []
+        for part in self._chunks(len(psi)):
+            by_part = _probabilities(psi[:, part]).double() @ self.low
+            values.append((by_part * self.high[part]).sum(dim=1))
+        return values[0] if len(values) == 1 else torch.stack(values).sum(dim=0)
+
+    def gradient(self, psi: torch.Tensor, by_values: torch.Tensor) -> torch.Tensor:
+        """The gradient by the state, from that by the values, (batch, n_outputs)."""
+        parts = psi.unflatten(-1, (len(self.high), len(self.low)))
+        by_values = 2 * by_values.double().unsqueeze(1)
+        found = []
+        for part in self._chunks(len(psi)):
+            by_probability = (by_values * self.high[part]) @ self.low.T
+            found.append(parts[:, part] * by_probability.to(psi.real.dtype))
+        return (found[0] if len(found) == 1 else torch.cat(found, dim=1)).flatten(-2)
+
+
+def _probabilities(psi: torch.Tensor) -> torch.Tensor:
+    if not psi.is_complex():
+        return psi.square()
+    squares = torch.view_as_real(psi).square()
+    return squares[..., 0] + squares[..., 1]
+
+
+@kept(64)
+def observables_of(
+    spec: CircuitSpec, last_entanglers: tuple[Entangle, ...], device: torch.device
+) -> Observables:
+    """What a circuit measures, for states on which the last entanglers have not acted yet."""
+    masks = masks_before(spec, observable_masks(spec), last_entanglers)
+    return Observables(spec.n_qubits, masks, device)

@@ -182,11 +182,14 @@ class _Draft:
 
 def _signs(n: int, pairs) -> np.ndarray:
     """(2**n) of +1 and -1: a minus where an odd number of the pairs have both bits set."""
-    states = np.arange(2**n)
-    odd = np.zeros(2**n, dtype=np.int8)
-    for a, b in pairs:
-        odd ^= ((states >> (n - 1 - a)) & (states >> (n - 1 - b)) & 1).astype(np.int8)
-    return 1 - 2 * odd
+    signs = np.empty(2**n, dtype=np.int8)
+    for begin in range(0, 2**n, 2**16):  # whole numbers for all states at once would be 8 times it
+        states = np.arange(begin, min(begin + 2**16, 2**n))
+        odd = np.zeros(len(states), dtype=np.int8)
+        for a, b in pairs:
+            odd ^= ((states >> (n - 1 - a)) & (states >> (n - 1 - b)) & 1).astype(np.int8)
+        signs[begin : begin + len(states)] = 1 - 2 * odd
+    return signs
 
 
 def _table(rows: list, columns: int) -> np.ndarray:

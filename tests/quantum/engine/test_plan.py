@@ -1,10 +1,18 @@
 """A circuit as fused steps, by hand."""
 
 import numpy as np
+import pytest
 import torch
 
 from hqnn_utils.quantum import CircuitSpec
-from hqnn_utils.quantum.engine.measurement import eigenvalues, observable_table, z_of_each_qubit
+from hqnn_utils.quantum.engine import measurement
+from hqnn_utils.quantum.engine.measurement import (
+    Observables,
+    eigenvalues,
+    observable_masks,
+    observables_of,
+    z_of_each_qubit,
+)
 from hqnn_utils.quantum.engine.plan import Entangle, Local, Phases, plan, split_last_entanglers
 from hqnn_utils.quantum.engine.uploads import UPLOADS
 
@@ -59,16 +67,35 @@ def test_entanglers_at_the_end_are_split_off():
     assert split_last_entanglers(bare) == (bare, ())
 
 
-def test_the_table_of_observables_contains_the_last_entanglers():
-    """|100> under CNOT(0, 1), CNOT(1, 2), CNOT(2, 0) is |011>: its row is the eigenvalues of
+def test_what_is_measured_contains_the_last_entanglers():
+    """|100> under CNOT(0, 1), CNOT(1, 2), CNOT(2, 0) is |011>: its eigenvalues are those of
     |011>.
     """
     cpu = torch.device("cpu")
-    spec = CircuitSpec(n_qubits=3)
-    table = observable_table(spec, (Entangle(PAIRS),), cpu)
-    assert table.dtype == torch.float64
-    assert table[0b100].tolist() == [1, -1, -1]
-    flipped = CircuitSpec(n_qubits=3, gate="CZ")
-    plain = torch.from_numpy(eigenvalues(flipped)).double()
-    assert torch.equal(observable_table(flipped, (Entangle(PAIRS),), cpu), plain)
-    np.testing.assert_array_equal(z_of_each_qubit(3).T, eigenvalues(spec))
+    state = torch.zeros(1, 8, dtype=torch.complex64)
+    state[0, 0b100] = 1
+    measured = observables_of(CircuitSpec(n_qubits=3), (Entangle(PAIRS),), cpu)
+    assert measured.measure(state).tolist() == [[1, -1, -1]]
+    assert measured.measure(state).dtype == torch.float64
+    flipped = observables_of(CircuitSpec(n_qubits=3, gate="CZ"), (Entangle(PAIRS),), cpu)
+    assert flipped.measure(state).tolist() == [[-1, 1, 1]]
+    np.testing.assert_array_equal(z_of_each_qubit(3).T, eigenvalues(CircuitSpec(n_qubits=3)))
+
+
+@pytest.mark.parametrize("observable", ["Z", "Z0", "parity", "ZZ"])
+@pytest.mark.parametrize("rows", [1, 3])
+def test_signs_in_two_tables(observable, rows, monkeypatch):
+    """Beside the table of all basis states, and autograd; few rows of each table at a time."""
+    spec = CircuitSpec(n_qubits=6, observable=observable)
+    monkeypatch.setattr(measurement, "LOW_BITS", 3)
+    monkeypatch.setattr(measurement, "CHUNK", 24)
+    measured = Observables(6, observable_masks(spec), torch.device("cpu"))
+    assert measured.low.shape == measured.high.shape == (8, spec.n_outputs)
+    psi = torch.randn(rows, 64, dtype=torch.complex128, requires_grad=True)
+    table = torch.from_numpy(eigenvalues(spec)).double()
+    wanted = psi.abs().square() @ table
+    torch.testing.assert_close(measured.measure(psi), wanted, atol=1e-13, rtol=0)
+    direction = torch.randn_like(wanted)
+    (by_state,) = torch.autograd.grad(wanted, psi, direction)
+    found = measured.gradient(psi, direction)
+    torch.testing.assert_close(found, by_state, atol=1e-13, rtol=0)

@@ -1,0 +1,83 @@
+"""How much memory a request needs, and a refusal before it starts where that much is not there."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import torch
+
+from hqnn_utils.quantum.engine.compiled import is_usable, kernel_bytes
+from hqnn_utils.quantum.spec import CircuitSpec
+
+# Below this nobody counts: it costs more than it tells.
+SMALL = 2**28
+# States that torch's operations hold at a time: without and with a way back.
+TORCH_STATES = (4, 8)
+
+
+def refuse_too_large(spec: CircuitSpec, inputs: torch.Tensor, weights: torch.Tensor) -> None:
+    """Raise a MemoryError that says how much is needed, how much is free, and what helps."""
+    rows = max(1, len(inputs))
+    if rows * 2**spec.n_qubits * 16 * TORCH_STATES[1] < SMALL:
+        return
+    way_back = torch.is_grad_enabled() and (inputs.requires_grad or weights.requires_grad)
+    double = inputs.dtype == torch.float64
+    if is_usable(spec, inputs, weights):
+        needed = kernel_bytes(spec, rows, double, way_back)
+    else:
+        needed = rows * 2**spec.n_qubits * (16 if double else 8) * TORCH_STATES[way_back]
+    free = free_bytes(inputs.device)
+    if needed < SMALL or free is None or needed <= free:
+        return
+    passes = "forward and backward" if way_back else "forward"
+    cures = ["fewer qubits"]
+    if rows > 1:
+        cures.append("fewer rows at a time")
+    if way_back:
+        cures.append("torch.no_grad() where no gradient is wanted")
+    if double:
+        cures.append("float32 inputs")
+    raise MemoryError(
+        f"{spec.n_qubits} qubits, {rows} {'row' if rows == 1 else 'rows'}, {passes}: "
+        f"{needed:,} bytes ({needed / 2**30:.1f} GiB) are needed and {free:,} are free. "
+        f"What helps: {', '.join(cures)}; engine='sampled' runs the study's circuits at any width"
+    )
+
+
+def free_bytes(device: torch.device) -> int | None:
+    """Memory that can still be taken there, or None where nobody can say."""
+    if device.type == "cuda":
+        held = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return torch.cuda.mem_get_info(device)[0] + held
+    if device.type != "cpu":
+        return None
+    found = [_from_the_kernel(), _from_the_container()]
+    known = [number for number in found if number is not None]
+    if known:
+        return min(known)
+    try:  # at least what the machine has
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def _from_the_kernel() -> int | None:
+    """Linux's own estimate of what can be taken without swapping."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        return None
+    kib = [int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")]
+    return 1024 * kib[0] if kib else None
+
+
+def _from_the_container() -> int | None:
+    """What a container's limit leaves (cgroup v2)."""
+    folder = Path("/sys/fs/cgroup")
+    try:
+        limit = (folder / "memory.max").read_text().strip()
+        used = int((folder / "memory.current").read_text())
+    except (OSError, ValueError):
+        return None
+    return None if limit == "max" else max(0, int(limit) - used)
