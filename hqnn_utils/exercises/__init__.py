@@ -6,6 +6,7 @@
   ``...`` and is open, so that an unsolved notebook still runs. Each check computes the truth from
   the given context; none compares with a stored number that somebody typed in.
 - ``hint("02.ppv")`` gives the next of three hints.
+- ``quiz("04")`` shows six questions with feedback.
 - ``carry_on("04.apply", apply)`` gives the student's function, or the course's while it is open.
 
 A new exercise is an ``Exercise`` in the ``EXERCISES`` of ``nbNN.py`` (NN is the notebook), with its
@@ -19,6 +20,7 @@ from pkgutil import iter_modules
 
 from hqnn_utils.exercises.exercise import OPEN_MESSAGE, RUNGS, Exercise, Verdict
 from hqnn_utils.exercises.predictions import Prediction, predict, predictions, reveal
+from hqnn_utils.exercises.quiz import quiz
 from hqnn_utils.exercises.values import holds_open
 
 __all__ = [
@@ -34,6 +36,7 @@ __all__ = [
     "known_exercises",
     "predict",
     "predictions",
+    "quiz",
     "reveal",
 ]
 

@@ -33,7 +33,6 @@ html_theme = "sphinx_book_theme"
 html_title = course["title"]
 html_static_path = ["static", str(TREE.root / "build" / "book-source" / "_static")]
 html_css_files = ["book.css"]
-html_js_files = ["quiz.js"]
 html_context = {"default_mode": "auto"}  # light or dark, as the reader's system is
 html_favicon = "static/favicon.svg"
 html_copy_source = False

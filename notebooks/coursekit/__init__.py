@@ -14,6 +14,8 @@
 ``book``       the sources of the website, and Sphinx
 ``slides``     decks of tagged cells
 ``scripts``    MathJax and reveal.js, laid beside pages
+``instructor`` pages for those who teach: timing, usual mistakes, rubrics, quizzes
+``assignment`` exercises as an assignment for Otter-Grader
 ``spelling``   codespell on what is read and what is code
 ``glossary``   the technical words and where pages use them
 
