@@ -1,67 +1,241 @@
 """Answers to the exercises of notebook 05: right ones, usual wrong ones, what is said to them."""
 
+import math
+
 import numpy as np
 import pennylane as qp
-import torch
 
 from hqnn_utils.quantum import CircuitSpec
 
-
-def by_rank(state):
-    """The four amplitudes as a matrix: a product has one singular value."""
-    return np.linalg.matrix_rank(np.reshape(state, (2, 2)), tol=1e-6) == 1
+# ---------------------------------------------------------------- Fourier coefficients
 
 
-def by_purity(state):
-    density = qp.math.dm_from_state_vector(np.asarray(state)[None])
-    return bool(qp.math.purity(density, [0])[0] > 1 - 1e-9)
+def by_fft(f, highest):
+    points = 4 * highest + 4
+    return np.fft.rfft(f(2 * np.pi * np.arange(points) / points))[: highest + 1] / points
 
 
-def by_torch(state):
-    a, b, c, d = torch.as_tensor(state)
-    return torch.isclose(a * d, b * c)
+def by_least_squares(f, highest):
+    x = np.linspace(0, 5, 6 * highest + 7)
+    orders = np.arange(-highest, highest + 1)
+    found = np.linalg.lstsq(np.exp(1j * np.outer(x, orders)), f(x), rcond=None)[0]
+    return found[highest:]
 
 
-def spec(**options):
-    return CircuitSpec(n_qubits=2, axis="Z", **options)
+# ---------------------------------------------------------------- light cones
+
+
+def by_recursion(gates, qubit):
+    def walk(position, reached):
+        if position < 0:
+            return set()
+        _, qubits, slot = gates[position]
+        if not reached.intersection(qubits):
+            return walk(position - 1, reached)
+        return ({slot} if slot else set()) | walk(position - 1, reached.union(qubits))
+
+    return walk(len(gates) - 1, {qubit})
+
+
+def as_a_list(gates, qubit):
+    return sorted(by_recursion(gates, qubit))
+
+
+def towards_the_target(gates, qubit):
+    reached, cone = {qubit}, set()
+    for _, qubits, slot in gates[::-1]:
+        if qubits[-1] in reached:
+            reached.update(qubits)
+            if slot:
+                cone.add(slot)
+    return cone
+
+
+# ---------------------------------------------------------------- tangent rank
+
+
+def by_real_vectors(state, derivatives):
+    """Rank of the derivatives without their part along the state, as real vectors."""
+    across = derivatives - np.outer(derivatives @ state.conj(), state)
+    return np.linalg.matrix_rank(np.hstack([across.real, across.imag]), tol=1e-6)
+
+
+def by_loops(state, derivatives):
+    size = len(derivatives)
+    fisher = np.zeros((size, size))
+    for k in range(size):
+        for m in range(size):
+            inner = np.vdot(derivatives[k], derivatives[m])
+            along = np.vdot(derivatives[k], state) * np.vdot(state, derivatives[m])
+            fisher[k, m] = 4 * (inner - along).real
+    return int((np.linalg.svd(fisher, compute_uv=False) > 1e-8).sum())
+
+
+# ---------------------------------------------------------------- Lie algebra
+
+
+def by_pennylane(generators):
+    wires = range(round(math.log2(len(generators[0]))))
+    words = [qp.pauli_decompose(g, wire_order=wires, pauli=True) for g in generators]
+    return len(qp.lie_closure(words, pauli=True))
+
+
+def by_rounds(generators):
+    """Round after round over all pairs, an orthonormal basis of real vectors."""
+
+    def basis_of(matrices):
+        rows = np.array([np.r_[m.real.ravel(), m.imag.ravel()] for m in matrices])
+        _, sizes, directions = np.linalg.svd(rows, full_matrices=False)
+        kept = directions[sizes > 1e-8]
+        half = kept.shape[1] // 2
+        return [(row[:half] + 1j * row[half:]).reshape(matrices[0].shape) for row in kept]
+
+    known = basis_of(generators)
+    while True:
+        grown = basis_of(known + [1j * (a @ b - b @ a) for a in known for b in known])
+        if len(grown) == len(known):
+            return len(known)
+        known = grown
+
+
+# ---------------------------------------------------------------- budget
+
+REASONS = (
+    "The frequency two of x0 needs two uploads, and x1 needs one. A CNOT behind the upload of x1 "
+    "carries it to qubit 0, and rotations in between let the coefficients be chosen freely."
+)
+UPLOADS = [("RX", (0,), "x0"), ("RX", (1,), "x1")]
+
+
+def budget(gates, weights, reasons=REASONS):
+    return {"gates": gates, "weights": np.asarray(weights, float), "reasons": reasons}
+
+
+def trained(gates, seed):
+    """Weights of a small circuit by least squares over its own slopes."""
+    from scipy.optimize import least_squares
+
+    from hqnn_utils.exercises.nb05 import _g, _simulated
+
+    number = len({s for *_, s in gates if s.startswith("w")})
+    points = np.random.default_rng(3).uniform(-np.pi, np.pi, (80, 2))
+    start = np.random.default_rng(seed).uniform(0, 2 * np.pi, number)
+    return least_squares(lambda w: _simulated(gates, w, points) - _g(points), start, max_nfev=60).x
+
+
+def turn(qubit, first):
+    return [("R" + a, (qubit,), f"w{first + i}") for i, a in enumerate("ZYZ")]
+
+
+TWO_QUBITS = [*turn(0, 0), *turn(1, 3), *UPLOADS, *turn(0, 6), *turn(1, 9), ("CNOT", (1, 0), "")]
+TWO_QUBITS += [*turn(0, 12), ("RX", (0,), "x0"), *turn(0, 15)]
+TRAINED = trained(TWO_QUBITS, 2)
+WITH_ZZ = [g if g[0] != "CNOT" else ("RZZ", (0, 1), "w18") for g in TWO_QUBITS]
+
+VARIANCES = {4: np.array([0.1, 0.2, 0, 0]), 6: np.array([0.1, 0.2, 0, 0, 0, 0])}
+VARIANCES[8] = np.array([0.12, 0.18, 0, 0, 0, 0, 0, 0])
+GIVEN = dict(variances=VARIANCES)
+FALLING = dict(variances={2: np.array([0.4, 0.4]), 3: np.array([0.2, 0.3, 0]), 4: np.full(4, 0.1)})
+
+
+def fit_factor(values, numbers):
+    return 2 ** np.polyfit(numbers, np.log2(values), 1)[0]
 
 
 RIGHT = {
+    "05.fourier": [(by_fft, {}), (by_least_squares, {})],
+    "05.wrap": [(math.pi / 2, {}), (1.57, {}), ("1.571", {})],
+    "05.cone": [(by_recursion, {}), (as_a_list, {})],
     "05.blind": [
-        (spec(n_layers=3, rotation="RX", reupload=True), {}),
-        (spec(n_layers=2, rotation="RY", reupload=True, entangler="none"), {}),
-        (spec(n_layers=2, rotation="Rot", reupload=True, observable="Z0"), {}),
+        (CircuitSpec(rotation="RY", gate="CZ", entangler="chain", axis="Y"), {}),
+        (CircuitSpec(rotation="RY", gate="CZ", axis="Y", n_layers=3, reupload=True), {}),
+        (CircuitSpec(rotation="RY", gate="CZ", axis="Y", entangler="none"), {}),
+        (CircuitSpec(rotation="RY", gate="CZ", encoding="iqp"), {}),
     ],
-    "05.entangled": [(by_rank, {}), (by_purity, {}), (by_torch, {})],
-    "05.identity": [
-        (CircuitSpec(n_layers=4, mirror=True), {}),
-        (CircuitSpec(n_layers=6, rotation="Rot", entangler="strong", mirror=True), {}),
-        (CircuitSpec(n_layers=4, gate="CZ", entangler="chain", mirror=True), {}),
+    "05.rank": [(by_real_vectors, {}), (by_loops, {})],
+    "05.average": [
+        (1.0, GIVEN),
+        (fit_factor([0.4, 0.25, 0.1], [2, 3, 4]), FALLING),
+        (0.5, FALLING),
+    ],
+    "05.algebra": [(by_pennylane, {}), (by_rounds, {})],
+    "05.budget": [
+        (budget(TWO_QUBITS, TRAINED), {}),
+        (budget(WITH_ZZ, trained(WITH_ZZ, 1)), {}),
     ],
 }
 WRONG = [
-    ("05.blind", spec(), {}, "the only upload meets |0>"),
-    ("05.blind", spec(n_layers=9), {}, "repeat the encoding"),
-    ("05.blind", spec(n_layers=1, reupload=True), {}, "with one layer nothing is repeated"),
-    ("05.blind", spec(n_layers=3, rotation="RZ", reupload=True), {}, "never leave the vertical"),
-    ("05.blind", CircuitSpec(n_qubits=2), {}, 'keep encoding="angle" and axis="Z"'),
-    ("05.blind", CircuitSpec(axis="Z"), {}, "keep 2 qubits, got 4"),
-    ("05.blind", 3, {}, "expected a CircuitSpec"),
-    ("05.entangled", lambda s: bool((abs(s) > 0).sum() < 4), {}, "counting the amplitudes"),
-    ("05.entangled", lambda s: bool((abs(s) > 0).sum() == 1), {}, "need not be a basis state"),
-    ("05.entangled", lambda s: bool(np.allclose(abs(s), abs(s[0]))), {}, "equal sizes"),
-    ("05.entangled", lambda s: bool(abs(s[0] * s[1] - s[2] * s[3]) < 1e-9), {}, "belong together"),
-    ("05.entangled", lambda s: np.isclose(abs(s[0] * s[3]), abs(s[1] * s[2])), {}, "sizes alone"),
-    ("05.entangled", lambda s: abs((s[0] * s[3] - s[1] * s[2]).real) < 1e-9, {}, "complex"),
-    ("05.entangled", lambda s: not by_rank(s), {}, "turned round"),
-    ("05.entangled", lambda s: True, {}, "try a Bell state"),
-    ("05.entangled", lambda s: s[0] * s[3] == s[1] * s[2], {}, "seldom equal"),
-    ("05.entangled", lambda s: None, {}, "returns nothing"),
-    ("05.entangled", True, {}, "expected a function"),
-    ("05.identity", CircuitSpec(n_layers=4), {}, "builds every second layer backwards"),
-    ("05.identity", CircuitSpec(n_layers=2, mirror=True), {}, "at least 4 layers, got 4 and 2"),
-    ("05.identity", CircuitSpec(n_layers=5, mirror=True), {}, "even n_layers"),
-    ("05.identity", CircuitSpec(n_layers=4, mirror=True, reupload=True), {}, "an upload between"),
-    ("05.identity", CircuitSpec(n_layers=4, mirror=True, entangler="none"), {}, "no feat"),
-    ("05.identity", "mirror", {}, "expected a CircuitSpec"),
+    ("05.fourier", lambda f, k: by_fft(f, k).conj(), {}, "sign in the exponent"),
+    ("05.fourier", lambda f, k: (2 * k + 1) * by_fft(f, k), {}, "a mean, not a sum"),
+    ("05.fourier", lambda f, k: 2 * by_fft(f, k), {}, "twice too large"),
+    ("05.fourier", lambda f, k: np.abs(by_fft(f, k)), {}, "do not take its size"),
+    ("05.fourier", lambda f, k: by_fft(f, k).real, {}, "its real part"),
+    ("05.fourier", lambda f, k: by_fft(f, k)[1:], {}, "begin with c_0"),
+    ("05.fourier", lambda f, k: None, {}, "returns nothing"),
+    ("05.wrap", 3.14, {}, "that is the study's"),
+    ("05.wrap", math.pi / 4, {}, "it is one half"),
+    ("05.wrap", 90, {}, "in radian"),
+    ("05.wrap", 2 * math.pi, {}, "a whole turn"),
+    ("05.wrap", 0, {}, "the same state"),
+    ("05.cone", lambda g, q: by_recursion(g[::-1], q), {}, "opens backwards"),
+    ("05.cone", lambda g, q: {s for _, qs, s in g if q in qs and s}, {}, "brings the other"),
+    ("05.cone", towards_the_target, {}, "both sides"),
+    ("05.cone", lambda g, q: {s for *_, s in g if s}, {}, "these are all slots"),
+    ("05.cone", lambda g, q: {s for s in by_recursion(g, q) if s[0] == "w"}, {}, "features lie"),
+    ("05.cone", lambda g, q: by_recursion(g, q) | {""}, {}, "have no slot"),
+    ("05.blind", CircuitSpec(rotation="RY", gate="CZ"), {}, "which axis"),
+    ("05.blind", CircuitSpec(rotation="RY", gate="CZ", reupload=True), {}, "a second upload"),
+    ("05.blind", CircuitSpec(rotation="RY", gate="CZ", axis="Z"), {}, "RZ is conjugated"),
+    ("05.blind", CircuitSpec(rotation="RY", gate="CZ", encoding="amplitude"), {}, "up to a sign"),
+    ("05.blind", CircuitSpec(), {}, "goes round the question"),
+    ("05.blind", CircuitSpec(n_qubits=3, rotation="RY", gate="CZ"), {}, "keep 4 qubits, got 3"),
+    ("05.blind", "axis", {}, "expected a CircuitSpec"),
+    (
+        "05.rank",
+        lambda s, d: np.linalg.matrix_rank((d.conj() @ d.T).real, tol=1e-8),
+        {},
+        "only a phase",
+    ),
+    (
+        "05.rank",
+        lambda s, d: np.linalg.matrix_rank(d - np.outer(d @ s.conj(), s), tol=1e-8),
+        {},
+        "take the real part",
+    ),
+    ("05.rank", lambda s, d: np.linalg.matrix_rank(d, tol=1e-8), {}, "complex rank"),
+    ("05.rank", lambda s, d: by_loops(s.real, d.real), {}, "at the end, not at the start"),
+    ("05.rank", lambda s, d: len(d), {}, "number of weights"),
+    ("05.average", fit_factor([0.075, 0.05, 0.0375], [4, 6, 8]), GIVEN, "that is hers"),
+    ("05.average", -1.0, FALLING, "that is the slope"),
+    ("05.average", fit_factor([0.8, 0.5, 0.4], [2, 3, 4]), FALLING, "not their sum"),
+    ("05.average", fit_factor([2, 2, 4], [2, 3, 4]), FALLING, "how the number"),
+    ("05.average", "no", GIVEN, "expected one number"),
+    (
+        "05.algebra",
+        lambda g: np.linalg.matrix_rank(
+            [
+                np.r_[m.real.ravel(), m.imag.ravel()]
+                for m in [*g, *(1j * (a @ b - b @ a) for a in g for b in g)]
+            ]
+        ),
+        {},
+        "one round",
+    ),
+    ("05.algebra", lambda g: len(g), {}, "these are the generators"),
+    (
+        "05.algebra",
+        lambda g: np.linalg.matrix_rank([np.r_[m.real.ravel(), m.imag.ravel()] for m in g]),
+        {},
+        "independent generators",
+    ),
+    ("05.algebra", lambda g: len(g[0]) ** 2 - 1, {}, "largest possible"),
+    ("05.budget", "a strong circuit", {}, "give a dict"),
+    ("05.budget", budget([("RX", 0, "x0")], []), {}, "is a list of"),
+    ("05.budget", budget([("H", (0,), "")], []), {}, "no gate of the workbench"),
+    ("05.budget", budget(TWO_QUBITS + 2 * [("CZ", (0, 1), "")], np.zeros(18)), {}, "the budget is"),
+    ("05.budget", budget(TWO_QUBITS, np.zeros(3)), {}, "has 18 weights"),
+    ("05.budget", budget(UPLOADS, []), {}, "x1 cannot reach qubit 0"),
+    ("05.budget", budget([*UPLOADS, ("CNOT", (1, 0), "")], []), {}, "one upload of x0"),
+    ("05.budget", budget(TWO_QUBITS, np.zeros(18)), {}, "a constant has"),
+    ("05.budget", budget(TWO_QUBITS, TRAINED, "it fits"), {}, "25 words or more"),
 ]
