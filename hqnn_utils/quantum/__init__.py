@@ -3,7 +3,7 @@ them.
 
 - ``spec.py``: :class:`CircuitSpec`, one small description of a circuit, and its start angles;
   ``encodings.py``: how features enter it.
-- ``qnode.py``: the circuit in PennyLane, drawn and counted; ``layer.py``: the circuit as an
+- ``qnode.py``: the circuit in PennyLane, and its costs; ``layer.py``: the circuit as an
   ``nn.Module``.
 - ``analysis.py``: states, gradients and frequencies for random weights.
 - ``engine/``: the fast simulation behind ``QuantumLayer(engine="fused")``, and the estimate at any
@@ -13,7 +13,7 @@ them.
 from hqnn_utils.quantum.engine.fused import expectations, state
 from hqnn_utils.quantum.engine.sampled import Estimate, estimate_expectations
 from hqnn_utils.quantum.layer import QuantumLayer, check_engine
-from hqnn_utils.quantum.qnode import apply_circuit, build_qnode, draw_circuit, resources
+from hqnn_utils.quantum.qnode import apply_circuit, build_qnode, resources
 from hqnn_utils.quantum.spec import CircuitSpec, init_weights
 
 __all__ = [
@@ -23,7 +23,6 @@ __all__ = [
     "apply_circuit",
     "build_qnode",
     "check_engine",
-    "draw_circuit",
     "estimate_expectations",
     "expectations",
     "init_weights",

@@ -1,6 +1,4 @@
-"""The PennyLane QNode made from a :class:`CircuitSpec`: its gates, its measurement, its drawing,
-its costs.
-"""
+"""The PennyLane QNode made from a :class:`CircuitSpec`: its gates, its measurement, its costs."""
 
 from __future__ import annotations
 
@@ -91,20 +89,11 @@ def build_qnode(
 
 
 def _example(spec: CircuitSpec):
-    """Some features and weights, the same at each call: a drawing needs numbers."""
+    """Some features and weights, the same at each call: counting needs numbers."""
     import torch
 
     generator = torch.Generator().manual_seed(0)
     return torch.linspace(0.1, 1.0, spec.n_inputs), init_weights(spec, generator=generator)
-
-
-def draw_circuit(spec: CircuitSpec, **options):
-    """Matplotlib ``(figure, axes)`` of the circuit, gate by gate; ``options`` go to
-    ``qp.draw_mpl``.
-    """
-    import pennylane as qp
-
-    return qp.draw_mpl(build_qnode(spec), level="device", **options)(*_example(spec))
 
 
 def resources(spec: CircuitSpec) -> dict:

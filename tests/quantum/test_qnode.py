@@ -13,7 +13,6 @@ from hqnn_utils.quantum import (
     CircuitSpec,
     analysis,
     build_qnode,
-    draw_circuit,
     init_weights,
     resources,
 )
@@ -127,15 +126,6 @@ def test_resources_are_true_counts():
     }
     lonely = resources(CircuitSpec(n_qubits=3, n_layers=1, entangler="none", observable="Z0"))
     assert (lonely["n_two_qubit"], lonely["depth"], lonely["n_outputs"]) == (0, 2, 1)
-
-
-def test_drawing_shows_each_gate_and_takes_options():
-    spec = CircuitSpec(n_qubits=2, n_layers=1)
-    _, plain = draw_circuit(spec)
-    _, numbered = draw_circuit(spec, decimals=1)
-    assert sorted(t.get_text() for t in plain.texts if "RX" in t.get_text()) == ["RX"] * 4
-    features = [t.get_text() for t in numbered.texts if "RX" in t.get_text()][:2]
-    assert features == ["RX\n(0.1)", "RX\n(1.0)"]
 
 
 def test_noise_needs_a_mixed_device():
