@@ -407,3 +407,74 @@ def test_a_gradient_by_shifts_is_pytorchs(device):
         w, torch.ones(5, 4), lambda moved, k, sign: expectations(SPEC, x, moved)
     )
     torch.testing.assert_close(found, wanted, atol=1e-10, rtol=0)
+
+
+# ---------------------------------------------------------------- notebook 05: circuits as lists
+
+
+@pytest.fixture(scope="module")
+def lab():
+    factors = {"Y": torch.tensor([-1j, 1j]), "Z": torch.tensor([1.0, -1.0])}
+    return written_in("05", SEED=0, FACTORS=factors, ROT="ZYZ")
+
+
+@pytest.mark.parametrize(
+    "name", ["ring", "bricks", "strong", "real", "tree", "staircase", "mirror"]
+)
+@pytest.mark.parametrize("n", [2, 5])
+def test_lists_of_gates_give_pennylanes_values(lab, name, n):
+    gates = lab[name](n)
+    w, x = lab["random_angles"](2, lab["n_weights"](gates)), lab["random_angles"](2, n, seed=1)
+
+    @qp.qnode(qp.device("default.qubit", wires=n))
+    def judge(w, x):
+        for gate, qubits, slot in gates:
+            if slot:
+                qp.PauliRot({"w": w, "x": x}[slot[0]][int(slot[1:])], gate[1:], wires=qubits)
+            else:
+                getattr(qp, gate)(wires=qubits)
+        return [qp.expval(qp.Z(q)) for q in range(n)]
+
+    found = lab["z_of"](lab["run"](gates, lab["zeros"](2, n), w=w, x=x), range(n))
+    wanted = [judge(*row) for row in zip(w.numpy(), x.numpy(), strict=True)]
+    np.testing.assert_allclose(found, wanted, atol=1e-6)
+
+
+def test_a_mirrored_image_changes_nothing_in_the_mirror_design(lab):
+    """Features 3 and 7 change their sign; so does an output of a circuit without the symmetry."""
+    x = lab["random_angles"](4, 8)
+    mirrored = x.clone()
+    mirrored[:, [3, 7]] *= -1
+    for name, same in (("mirror", True), ("strong", False)):
+        gates = lab[name](8)
+        w = lab["random_angles"](1, lab["n_weights"](gates)).expand(4, -1)
+        here, there = (
+            lab["z_of"](lab["run"](gates, lab["zeros"](4, 8), w=w, x=v), range(8))
+            for v in (x, mirrored)
+        )
+        assert torch.allclose(here, there, atol=1e-9) == same
+
+
+@pytest.mark.parametrize("n", [2, 3, 4])
+def test_sizes_of_lie_algebras(lab, n):
+    """RX ring: all products of X; RY and CZ: twice so(n + 1); RZ and RXX: so(2n); strong: all."""
+    wanted = {"ring": 2**n - 1, "real": n * (n + 1), "strong": 4**n - 1}
+    wanted["free_fermions"] = n * (2 * n - 1)
+    for name, size in wanted.items():
+        assert len(lab["closure"](lab["generators"](lab[name](n, 8), n))) == size, name
+
+
+def test_bits_and_matrices_make_the_same_lie_algebra(lab):
+    products = lab["generators"](lab["unplanned"](3, 2), 3)
+    matrices = [lab["as_matrix"](product) for product in products]
+    assert lab["algebra_dimension"](matrices) == len(lab["closure"](products))
+
+
+def test_divergence_and_entanglement_by_hand(lab):
+    same = lab["zeros"](10, 2)
+    orthogonal = same.clone()
+    orthogonal[5:] = orthogonal[5:].flip(1)  # fidelity 0: all pairs lie in the first of 75 bins
+    assert lab["divergence"](orthogonal) == pytest.approx(-math.log(1 - (1 - 1 / 75) ** 3))
+    bell = torch.tensor([[[1, 0], [0, 1]], [[1, 0], [0, 0]]], dtype=torch.complex128)
+    bell[0] /= math.sqrt(2)
+    assert lab["entanglement"](bell).tolist() == pytest.approx([1, 0])
