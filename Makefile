@@ -19,6 +19,25 @@ COURSE := $(BIN)/python notebooks/course.py
 export PYTHONHASHSEED ?= 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
+# uv, where it is there, installs several times as fast (INSTALLER=pip asks for pip all the same).
+# CPU=1 leaves the GPU's libraries out, several GB; pip must be told where, see TORCH below.
+ifeq ($(origin INSTALLER),undefined)
+INSTALLER := $(if $(shell command -v uv 2>/dev/null),uv,pip)
+endif
+override INSTALLER := $(value INSTALLER)
+override CPU := $(value CPU)
+override TORCH_INDEX := $(value TORCH_INDEX)
+export TORCH_INDEX
+ifeq ($(INSTALLER),uv)
+INSTALL := uv pip install --quiet --python $(BIN)/python $(if $(filter 1,$(CPU)),--torch-backend cpu)
+SETUP := true
+TORCH := true
+else
+INSTALL := $(BIN)/python -m pip install --quiet
+SETUP := $(INSTALL) --upgrade pip
+TORCH := $(if $(filter 1,$(CPU)),test -n "$$TORCH_INDEX" || { echo "pip needs the address that pytorch.org (Get Started; Pip; CPU) shows: make install CPU=1 TORCH_INDEX=address; uv needs none"; exit 1; }; $(INSTALL) torch torchvision --index-url "$$TORCH_INDEX" -c tests/constraints.txt,true)
+endif
+
 .DEFAULT_GOAL := help
 .PHONY: help install run test notebooks bench mutants student book slides book-test spelling retarget lint clean
 
@@ -29,9 +48,10 @@ $(STAMP): requirements.txt pyproject.toml tests/constraints.txt
 	@"$$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.12 ..."; exit 1; }
 	@test -x $(BIN)/python || "$$PYTHON" -m venv $(VENV) || { echo "no virtual environment could be made: install Python's venv package (Debian: python3-venv)"; exit 1; }
 	@echo "installing into $(VENV): once, a few minutes, several GB (torch)"
-	@$(BIN)/python -m pip install --quiet --upgrade pip
-	@$(BIN)/python -m pip install --quiet -r requirements.txt -c tests/constraints.txt
-	@$(BIN)/python -m pip install --quiet --no-deps -e . > $(VENV)/install.log 2>&1 || { cat $(VENV)/install.log; exit 1; }
+	@$(SETUP)
+	@$(TORCH)
+	@$(INSTALL) -r requirements.txt -c tests/constraints.txt
+	@$(INSTALL) --no-deps -e . > $(VENV)/install.log 2>&1 || { cat $(VENV)/install.log; exit 1; }
 	@touch $@
 
 install: $(STAMP)  ## the environment (the other commands call this)

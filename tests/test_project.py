@@ -1,5 +1,6 @@
 """The files around the package agree with each other."""
 
+import os
 import re
 import subprocess
 import tomllib
@@ -121,6 +122,27 @@ def test_no_images_of_patients_weights_or_archives_are_committed():
             assert f.startswith("notebooks/results/"), (
                 f"{f}: only figures of metrics, beside the records"
             )
+
+
+@pytest.mark.parametrize(
+    ("typed", "wanted", "unwanted"),
+    [
+        ([], "uv pip install", "-m pip install"),
+        (["INSTALLER=pip"], "-m pip install --quiet -r requirements.txt", "uv pip"),
+        (["CPU=1"], "--torch-backend cpu", "-m pip"),
+        (["CPU=1", "INSTALLER=pip"], "CPU=1 TORCH_INDEX=address", "uv pip"),
+    ],
+)
+def test_uv_installs_where_it_is_there(tmp_path, typed, wanted, unwanted):
+    (tmp_path / "uv").write_text("#!/bin/sh\n")
+    (tmp_path / "uv").chmod(0o755)
+    environment = os.environ | {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    command = ["make", "-n", "-W", "requirements.txt", "install", *typed]
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
+    assert wanted in done.stdout
+    assert unwanted not in done.stdout
 
 
 def test_help_names_every_target():

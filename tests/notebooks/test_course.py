@@ -194,6 +194,13 @@ def test_the_course_table_links_from_the_readme():
     assert row.endswith("| [06](notebooks/06_y.ipynb), [03](notebooks/03_z.ipynb) |")
 
 
+def bench(tree, record):
+    path = tree.results / "benchmarks" / "quantum_layer_cpu.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(record | {"device": "cpu", "date": "2026-11-23"}))
+    return tables.bench_table(tree)
+
+
 def test_the_bench_table_sorts_sizes_and_contenders(tmp_path):
     tree = Tree(tmp_path)
     assert tables.bench_table(tree) == "No record yet: `make bench` makes it."
@@ -201,14 +208,34 @@ def test_the_bench_table_sorts_sizes_and_contenders(tmp_path):
         "10,4,64": {"slow": {"skipped": "too long"}, "ours": {"ms": 2.0, "ratio": 1}},
         "4,2,32": {"slow": {"ms": 30.0, "ratio": 60}, "ours": {"ms": 0.5, "ratio": 1}},
     }
-    record = {"timings": {"basic": timings}, "threads": 2, "device": "cpu", "date": "2026-11-23"}
-    path = tree.results / "benchmarks" / "quantum_layer_cpu.json"
-    path.parent.mkdir(parents=True)
-    path.write_text(json.dumps(record))
-    head, _, first, second, *_ = tables.bench_table(tree).splitlines()
+    record = {"timings": {"basic": timings}, "threads": 2}
+    head, _, first, second, *_ = bench(tree, record).splitlines()
     assert head.endswith("| 4,2,32 | 10,4,64 |")
     assert first == "| ours | 0.5 (1) | 2 (1) |"
     assert second == "| slow | 30 (60) | – |"
+
+
+def test_the_bench_table_tells_the_whole_truth(tmp_path):
+    """Both families, first calls, what was not ready, and the weakest ratio of all."""
+    ours = {"ms": 0.5, "ratio": 1, "first_s": 0.7}
+    small = {"jit": {"ms": 0.25, "ratio": 0.5, "first_s": 14.0}, "ours": ours}
+    large = {"jit": {"skipped": "not ready after 45 s"}, "ours": ours}
+    calm = {"4,2,32": {"jit": {"ms": 1.2, "ratio": 2.4, "first_s": 12.0}, "ours": ours}}
+    families = {"basic": calm, "strong": {"8,3,32": large, "4,2,32": small}}
+    record = {
+        "by_threads": {"2": families, "1": {"basic": calm}},
+        "warm_up": {"never ran here": 12.3, "ran here before": 0.61},
+        "load_average": [0.31, 0.2, 0.1],
+    }
+    lines = bench(Tree(tmp_path), record).splitlines()
+    assert lines[0].startswith("| the study's circuit: ms")
+    assert "| ours | 0.5 (1.0) | 0.7 to 0.7 |" in lines
+    assert "| jit | 1.2 (2.4) | 12 to 12 |" in lines
+    assert "| jit | 0.25 (0.5) | not ready after 45 s | 14 to 14 |" in lines
+    weakest = next(line for line in lines if line.startswith("Weakest"))
+    assert weakest.startswith("Weakest ratio: 0.5 (jit; a general circuit, 4,2,32, 2 threads)")
+    assert "0.61 s in a fresh process, and 12 s on a machine where it never ran" in lines[-1]
+    assert lines[-1].endswith("Load average before: 0.3.")
 
 
 # ------------------------------------------------------------------------------- running

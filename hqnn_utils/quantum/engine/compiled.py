@@ -23,6 +23,9 @@ from hqnn_utils.quantum.spec import CircuitSpec
 # cache holds. The number of threads does not enter, so neither does it change a result.
 BLOCK_LANE_BYTES = 256
 BLOCK_BYTES = 2**22
+# One or two rows fill no register of the processor: there torch's large matrix products win while
+# their memory does not matter (measured, forward and backward, one thread).
+NARROW_ROWS, NARROW_QUBITS = range(3), range(14, 22)
 # Up to this many qubits the factors of the diagonal steps are kept in a table.
 TABLE_QUBITS = 14
 # Amplitudes times steps below which a second thread costs more than it saves.
@@ -44,7 +47,7 @@ def knows(spec: CircuitSpec) -> bool:
 
 def kernel_for(spec: CircuitSpec, device: torch.device, dtype: torch.dtype) -> str:
     """``"numba"`` or ``"torch"``: what computes this circuit there, outside of transforms such as
-    ``vmap`` and for a first derivative.
+    ``vmap``, for a first derivative, and for more than two rows where it has 14 to 21 qubits.
     """
     fits = device.type == "cpu" and dtype in (torch.float32, torch.float64)
     return "numba" if fits and is_installed() and knows(spec) else "torch"
@@ -56,6 +59,7 @@ def is_usable(spec: CircuitSpec, inputs: torch.Tensor, weights: torch.Tensor) ->
         kernel_for(spec, inputs.device, inputs.dtype) == "numba"
         and len(inputs) > 0
         and weights.ndim == len(spec.weight_shape)
+        and not (len(inputs) in NARROW_ROWS and spec.n_qubits in NARROW_QUBITS)
         and not in_a_transform(inputs)
     )
 

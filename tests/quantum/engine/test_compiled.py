@@ -93,6 +93,15 @@ def test_without_numba_torch_computes_the_same(monkeypatch):
     assert not ran
 
 
+def test_one_row_of_many_qubits_is_left_to_torch(monkeypatch):
+    spec = CircuitSpec(n_qubits=14, n_layers=1)
+    ran = calls(monkeypatch)
+    expectations(spec, *case(spec, 2))
+    assert not ran
+    expectations(spec, *case(spec, 3))
+    assert len(ran) == 1
+
+
 def test_a_user_may_forbid_compiling(monkeypatch):
     compiled.is_installed.cache_clear()
     monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
