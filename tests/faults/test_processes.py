@@ -1,0 +1,386 @@
+"""Several processes at once, and processes that are killed: nothing is lost."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+from io import BytesIO
+
+import pytest
+from fault_toys import ROOT, until
+
+from hqnn_utils.data import archive
+from hqnn_utils.records import Record, RecordError, append_record, fold, load_all, load_family
+from hqnn_utils.records import families as families_module
+from hqnn_utils.records.families import appended
+from hqnn_utils.runtime import DataError, files
+from hqnn_utils.runtime.files import StorageError, locked, need_folder, sweep, whole_file
+
+LONG = pytest.mark.long
+
+
+def record(name, p=0.25, seed=0):
+    part = {"ids": ["a", "b"], "labels": [0, 1], "probabilities": [p, 0.5]}
+    return Record(
+        name, settings={"seed": seed}, data={"name": "toy"}, scores={}, predictions={"test": part}
+    )
+
+
+APPENDING = """
+import sys
+from pathlib import Path
+from hqnn_utils.records import append_record, fold
+sys.path.insert(0, {here!r})
+from test_processes import record
+path, name = Path(sys.argv[1]), sys.argv[2]
+for i in range(int(sys.argv[3])):
+    append_record(record(f"{{name}}{{i}}"), path)
+    print(i, flush=True)
+fold(path)
+""".format(here=str(ROOT / "tests" / "faults"))
+
+
+def test_two_studies_into_one_family_keep_all_records(script, tmp_path):
+    path = tmp_path / "f.json"
+    both = [script(APPENDING, path, name, 20) for name in "ab"]
+    assert [p.wait(60) for p in both] == [0, 0]
+    names = {r.name for r in load_family(path)}
+    assert names == {f"{name}{i}" for name in "ab" for i in range(20)}
+    assert [p.name for p in tmp_path.iterdir()] == ["f.json"]
+
+
+@pytest.mark.parametrize("moment", [3, pytest.param(9, marks=LONG), pytest.param(17, marks=LONG)])
+def test_a_study_killed_while_it_writes_loses_no_record(script, tmp_path, moment):
+    path = tmp_path / "f.json"
+    process = script(APPENDING, path, "a", 500)
+    for _ in range(moment):
+        process.stdout.readline()
+    time.sleep(random.Random(moment).random() / 100)
+    process.kill()
+    said = moment + len(process.communicate()[0].splitlines())
+    names = [r.name for r in load_family(path)]
+    assert names[:said] == [f"a{i}" for i in range(said)]
+    append_record(record("next"), path)  # and the lock is free
+    fold(path)
+    assert [r.name for r in load_all(tmp_path)] == [*names, "next"]
+
+
+def test_half_a_line_is_no_record_and_in_nobodys_way(tmp_path):
+    path = tmp_path / "f.json"
+    append_record(record("a"), path)
+    whole = appended(path).read_bytes()
+    appended(path).write_bytes(whole + whole[:30])
+    assert [r.name for r in load_family(path)] == ["a"]
+    append_record(record("b"), path)
+    assert [r.name for r in load_family(path)] == ["a", "b"]
+
+
+def test_killed_between_family_and_journal(tmp_path):
+    """The family is written, the journal not removed yet: no record is there twice."""
+    path = tmp_path / "f.json"
+    append_record(record("a"), path)
+    journal = appended(path).read_bytes()
+    fold(path)
+    appended(path).write_bytes(journal)
+    assert [r.name for r in load_family(path)] == ["a"]
+    fold(path)
+    assert [p.name for p in tmp_path.iterdir()] == ["f.json"]
+
+
+def test_two_studies_with_one_name_for_different_runs(tmp_path):
+    path = tmp_path / "f.json"
+    append_record(record("a"), path)
+    append_record(record("a", seed=1), path)
+    with pytest.raises(RecordError, match="'a' .* is there twice, with other settings or data"):
+        load_family(path)
+    with pytest.raises(RecordError):
+        fold(path)
+    assert len(appended(path).read_bytes().splitlines()) == 2, "nothing is lost"
+
+
+def test_the_thousandth_record_costs_as_much_as_the_first(tmp_path, monkeypatch):
+    path = tmp_path / "f.json"
+    append_record(record("first"), path)
+    line = appended(path).stat().st_size
+    with open(appended(path), "ab") as stream:
+        stream.write(b"x" * 10**7 + b"\n")
+    monkeypatch.setattr(families_module, "load_family", lambda _: pytest.fail("all was read"))
+    began = time.process_time()
+    append_record(record("other"), path)
+    assert time.process_time() - began < 0.2
+    assert appended(path).stat().st_size == line + 10**7 + 1 + line
+
+
+def test_a_held_lock_is_an_error_and_no_hang(tmp_path, monkeypatch, script):
+    monkeypatch.setattr(families_module, "PATIENCE", 0.2)
+    path = tmp_path / "f.json"
+    holder = script(
+        "import sys, time\n"
+        "from hqnn_utils.runtime.files import locked\n"
+        "with locked(sys.argv[1], 5, ''):\n"
+        "    print('held', flush=True)\n"
+        "    time.sleep(60)\n",
+        appended(path),
+    )
+    assert holder.stdout.readline() == "held\n"
+    with pytest.raises(StorageError, match=r"has been in use by another process for 0 seconds"):
+        append_record(record("a"), path)
+    holder.kill()
+    holder.wait()
+    append_record(record("a"), path)
+    assert [r.name for r in load_all(tmp_path)] == ["a"]
+
+
+def test_lock_hands_over_among_many(tmp_path, script):
+    """A lock file that is removed while others wait for it lets in one at a time."""
+    count = tmp_path / "count"
+    count.write_text("0")
+    text = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from hqnn_utils.runtime.files import locked\n"
+        "count = Path(sys.argv[1])\n"
+        "for _ in range(30):\n"
+        "    with locked(count, 30, ''):\n"
+        "        count.write_text(str(int(count.read_text()) + 1))\n"
+    )
+    both = [script(text, count) for _ in range(3)]
+    assert [p.wait(60) for p in both] == [0, 0, 0]
+    assert count.read_text() == "90"
+    assert [p.name for p in tmp_path.iterdir()] == ["count"]
+
+
+def dead_pid():
+    return subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True
+    ).stdout.strip()
+
+
+def test_leftovers_of_a_killed_process_are_swept(tmp_path):
+    path = tmp_path / "a.json"
+    stem = files._stem(path)
+    left, folder, living, foreign = (
+        tmp_path / f"{stem}{dead_pid()}-x.tmp",
+        tmp_path / f"{stem}{dead_pid()}-y.tmp",
+        tmp_path / f"{stem}{os.getpid()}-z.tmp",
+        tmp_path / f".a.json.other0-{dead_pid()}-z.tmp",
+    )
+    for file in (left, living, foreign):
+        file.touch()
+    folder.mkdir()
+    (folder / "x").touch()
+    sweep(path)
+    assert sorted(tmp_path.iterdir()) == sorted([living, foreign])
+    with whole_file(path) as stream:
+        stream.write(b"{}")
+    assert path.read_bytes() == b"{}"
+
+
+def test_full_disk_leaves_the_old_record_and_no_half_file(small_disk):
+    path = small_disk / "f.json"
+    append_record(record("a"), path)
+    before = appended(path).read_bytes()
+    big = record("b")
+    big.history = [{"x": "y" * 90_000}]
+    with pytest.raises(StorageError, match="the disk is full, .* are free"):
+        append_record(big, path)
+    assert [r.name for r in load_family(path)] == ["a"]
+    append_record(record("c"), path)
+    assert [r.name for r in load_family(path)] == ["a", "c"]
+    assert appended(path).read_bytes().startswith(before)
+    with pytest.raises(StorageError, match="too little room: 1.0 MB are needed"):
+        need_folder(small_disk, "take another", room=10**6)
+
+
+READ_ONLY = """
+from pathlib import Path
+import sys
+from hqnn_utils.records import save_record
+sys.path.insert(0, {here!r})
+from test_processes import record
+save_record(record("a"), Path(sys.argv[1]))
+""".format(here=str(ROOT / "tests" / "faults"))
+
+
+def test_read_only_checkout_says_what_to_set(script):
+    process = script(READ_ONLY, "/proc/my_results/00")
+    _, err = process.communicate(timeout=60)
+    assert process.returncode
+    assert "cannot be written" in err
+    assert "set HQNN_RESULTS to one of yours" in err
+
+
+# ---------------------------------------------------------------------------------- archives
+
+NAMES = [f"BreaKHis_v1/{i}.txt" for i in range(40)]
+
+
+def tar_of(path, names=NAMES):
+    with tarfile.open(path, "w:gz") as tar:
+        for name in names:
+            info = tarfile.TarInfo(name)
+            content = name.encode() * 200
+            info.size = len(content)
+            tar.addfile(info, BytesIO(content))
+    return path
+
+
+UNPACK = """
+import sys
+from hqnn_utils.data.archive import extract_archive
+print(extract_archive(sys.argv[1], progress=False))
+"""
+
+
+def test_two_loaders_unpack_one_archive(script, tmp_path):
+    path = tar_of(tmp_path / "a.tar.gz")
+    both = [script(UNPACK, path) for _ in range(2)]
+    outs = {p.communicate(timeout=60)[0] for p in both}
+    assert outs == {f"{tmp_path / 'a-extracted'}\n"}
+    assert [p.returncode for p in both] == [0, 0]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a-extracted", "a.tar.gz"]
+    assert len(list((tmp_path / "a-extracted" / "BreaKHis_v1").iterdir())) == 40
+
+
+SLOW = """
+import sys, time
+from hqnn_utils.data import archive
+write = archive._write
+def slow(*arguments):
+    print("one", flush=True)
+    time.sleep(0.05)
+    return write(*arguments)
+archive._write = slow
+archive.extract_archive(sys.argv[1], progress=False)
+"""
+
+
+def test_killed_while_unpacking(script, tmp_path):
+    path = tar_of(tmp_path / "a.tar.gz")
+    process = script(SLOW, path)
+    process.stdout.readline()
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (tmp_path / "a-extracted").exists()
+    folder = archive.extract_archive(path, progress=False)
+    assert len(list((folder / "BreaKHis_v1").iterdir())) == 40
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a-extracted", "a.tar.gz"], "swept"
+
+
+@pytest.mark.parametrize("damage", ["file gone", "file short", "marker torn", "marker of before"])
+def test_repair_restores_and_deletes_nothing_of_yours(tmp_path, damage):
+    path = tar_of(tmp_path / "a.tar.gz")
+    folder = archive.extract_archive(path, progress=False)
+    notes = folder / "BreaKHis_v1" / "my_notes.txt"
+    notes.write_text("years of work")
+    victim, marker = folder / NAMES[3], folder / archive.MARKER
+    whole = victim.read_bytes()
+    if damage == "file gone":
+        victim.unlink()
+    elif damage == "file short":
+        victim.write_bytes(b"x")
+    elif damage == "marker torn":
+        marker.write_text(marker.read_text()[:20])
+    else:
+        about = json.loads(marker.read_text())
+        about["files"] = {name: size for name, (size, _) in about["files"].items()}
+        marker.write_text(json.dumps(about))
+    assert archive.extract_archive(path, progress=False) == folder
+    assert victim.read_bytes() == whole
+    assert notes.read_text() == "years of work"
+
+
+def test_another_archive_under_the_same_name(tmp_path):
+    path = tar_of(tmp_path / "a.tar.gz")
+    folder = archive.extract_archive(path, progress=False)
+    (folder / NAMES[1]).write_text("changed by hand")
+    (folder / "mine.txt").write_text("mine")
+    tar_of(path, [*NAMES[5:], "BreaKHis_v1/new.txt"])
+    archive.extract_archive(path, progress=False)
+    there = {p.name for p in folder.rglob("*.txt")}
+    assert there == {"mine.txt", "1.txt", "new.txt", *(f"{i}.txt" for i in range(5, 40))}
+
+
+def test_full_disk_while_unpacking(small_disk):
+    path = tar_of(small_disk / "a.tar.gz", [f"BreaKHis_v1/{'n' * 50}{i}.txt" for i in range(20)])
+    with pytest.raises(DataError, match="the disk is full|too little room"):
+        archive.extract_archive(path, progress=False)
+    assert [p.name for p in small_disk.iterdir()] == ["a.tar.gz"]
+
+
+# ---------------------------------------------------------------------------------- training
+
+STUDY = """
+import sys
+from hqnn_utils.studies import grid, run_study
+if __name__ == "__main__":
+    table = grid(head=["linear"], seed=range(4), epochs=int(sys.argv[2]), max_train=64,
+                 source="phantom", size=16, patience=None)
+    print(run_study(table, sys.argv[1], family="f", workers=2, threads=1, progress=False,
+                    checkpoints=True))
+"""
+
+
+@LONG
+def test_workers_end_with_their_parent_and_the_rerun_goes_on(tmp_path):
+    import psutil
+
+    program = tmp_path / "study.py"
+    program.write_text(STUDY)
+    folder = tmp_path / "records"
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen([sys.executable, program, folder, "3000"], env=env)
+    until(lambda: list((folder / "checkpoints").glob("*.pt")), 120)
+    workers = psutil.Process(process.pid).children(recursive=True)
+    assert len(workers) >= 2
+    process.kill()
+    process.wait()
+    _, alive = psutil.wait_procs(workers, timeout=10)
+    assert not [p for p in alive if "resource_tracker" not in " ".join(p.cmdline())]
+    kept = list((folder / "checkpoints").glob("*.pt"))
+    assert kept
+    refused = subprocess.run([sys.executable, program, folder, "1"], env=env, capture_output=True)
+    assert b"belongs to other settings" in refused.stdout, "the checkpoints are whole"
+
+
+TRAIN = """
+import sys, torch
+from hqnn_utils.training import TrainConfig, fit
+torch.manual_seed(0)
+x = torch.randn(64, 4); y = (x[:, 0] > 0).long()
+model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Linear(8, 2))
+config = TrainConfig(epochs=int(sys.argv[2]), augment=None, patience=None)
+done = fit(model, (x, y), (x, y), config, checkpoint=sys.argv[1], progress=False)
+print(len(done.history), f"{done.history[-1]['loss']:.9f}")
+"""
+
+
+@LONG
+def test_two_runs_on_one_checkpoint_are_both_right(script, tmp_path):
+    both = [script(TRAIN, tmp_path / "run.pt", 60) for _ in range(2)]
+    outs = [p.communicate(timeout=120)[0] for p in both]
+    alone = script(TRAIN, tmp_path / "other.pt", 60).communicate(timeout=120)[0]
+    assert outs == [alone, alone]
+    assert sorted(p.name for p in tmp_path.iterdir() if p.suffix == ".pt") == ["other.pt", "run.pt"]
+
+
+@LONG
+@pytest.mark.parametrize("seed", range(3))
+def test_killed_at_a_random_moment_and_resumed_bit_for_bit(script, tmp_path, seed):
+    whole = script(TRAIN, tmp_path / "whole.pt", 400).communicate(timeout=120)[0]
+    process = script(TRAIN, tmp_path / "run.pt", 400)
+    until((tmp_path / "run.pt").exists, 60)
+    time.sleep(random.Random(seed).random())
+    process.kill()
+    process.wait()
+    assert script(TRAIN, tmp_path / "run.pt", 400).communicate(timeout=120)[0] == whole
+    assert not list(tmp_path.glob(".*.tmp")), "swept"
+
+
+def test_lock_of_a_folder_that_cannot_be_made():
+    with pytest.raises(StorageError, match="cannot be written"), locked("/proc/x/y", 1, "go on"):
+        pass
