@@ -39,7 +39,7 @@ TORCH := $(if $(filter 1,$(CPU)),test -n "$$TORCH_INDEX" || { echo "pip needs th
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test notebooks bench mutants student book slides book-test spelling retarget lint clean
+.PHONY: help install run test faults notebooks bench mutants student book slides book-test spelling retarget lint clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +65,9 @@ test: $(STAMP)  ## lint, rooms, unit tests, every notebook: contract, papermill 
 	@d=$$(mktemp -d) && trap 'rm -rf "$$d"' EXIT && \
 	HQNN_PROFILE=smoke HQNN_STATIC=1 HQNN_FRAMES=3 HQNN_RESULTS=$$d OMP_NUM_THREADS="$$THREADS" \
 	$(BIN)/python -m pytest tests notebooks -n "$$JOBS" --nbval-lax --nbval-cell-timeout=300
+
+faults: $(STAMP)  ## all faults of tests/faults, the long ones too: killed processes, full disks, stalled servers
+	@OMP_NUM_THREADS="$$THREADS" $(BIN)/python -m pytest tests/faults -m "long or not long"
 
 notebooks: $(STAMP)  ## run every notebook in the laptop profile and store outputs, records and timings (NAMES="00 04")
 	@set -f; $(COURSE) execute -- $$NAMES

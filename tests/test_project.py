@@ -85,6 +85,23 @@ def test_constraints_pin_every_requirement_inside_its_range():
         assert wanted.specifier.contains(pin.version), f"{pin} does not satisfy {line}"
 
 
+PULLED_UP = ("psutil",)  # the oldest that goes with the other packages' own requirements
+
+
+def test_the_oldest_versions_are_those_that_the_ranges_begin_with():
+    exact = pins(ROOT / "tests" / "constraints-oldest.txt")
+    for line in lines(ROOT / "requirements.txt"):
+        wanted = Requirement(line)
+        (pin,) = exact[wanted.name.lower().replace("_", "-")].specifier
+        (least,) = wanted.specifier
+        assert wanted.specifier.contains(pin.version), f"{pin} does not satisfy {line}"
+        if wanted.name in PULLED_UP:
+            continue
+        assert Version(pin.version).release[:2] == (*Version(least.version).release, 0)[:2], (
+            f"{line} allows older ones than {pin}: make the list anew, its first lines say how"
+        )
+
+
 def test_colabs_versions_satisfy_the_ranges():
     colab = pins(ROOT / "tests" / "colab-2026-08-19.txt")
     for line in PROJECT["dependencies"]:

@@ -74,7 +74,7 @@ def _gpu_row() -> dict[str, str]:
     try:
         import torch
         import torchvision  # noqa: F401  (its compiled part fails beside a torch of another build)
-    except Exception as error:  # any import failure is the finding here
+    except (ImportError, OSError, RuntimeError, AttributeError) as error:  # that is the finding
         first = str(error).splitlines()[0]
         remedy = "reinstall both with pip install -U torch torchvision"
         return {

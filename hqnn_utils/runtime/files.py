@@ -89,8 +89,8 @@ def need_folder(folder: str | os.PathLike, remedy: str, room: int = 0) -> Path:
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        with tempfile.TemporaryFile(dir=folder) as stream:
+            stream.write(b"x")
     except OSError as error:
         raise StorageError(
             f"{folder} cannot be written ({cause(error, folder)}): {remedy}"

@@ -96,7 +96,8 @@ def run_study(
     settings = [with_data(as_setting(row), data) for row in table]
     todo = _pending(settings, store, data, renew)
     if todo:
-        need_folder(folder, "give another folder, or set HQNN_RESULTS to one of yours")
+        remedy = "give another folder, or set HQNN_RESULTS to one of yours"
+        need_folder(folder, remedy, room=RECORD_BYTES * len(todo))
     if backend == "dask":
         need_cluster()
     elif threads is None and workers > 1:
@@ -119,6 +120,8 @@ def run_study(
         seconds=time.perf_counter() - began,
     )
 
+
+RECORD_BYTES = 20_000  # about, of one run
 
 RULES = {
     "backend": one_of("backend", (None, "dask")),

@@ -14,6 +14,13 @@ import pytest
 from fault_toys import ROOT
 
 
+def pytest_collection_modifyitems(items):
+    """What takes long is left out of mutation testing too."""
+    for item in items:
+        if item.get_closest_marker("long"):
+            item.add_marker("slow")
+
+
 @pytest.fixture
 def serve():
     """``serve(answer)`` starts a server on the loopback address; ``answer(handler)`` answers."""
