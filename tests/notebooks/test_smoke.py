@@ -4,11 +4,14 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from coursekit.files import HERE, read, tags, write
 from coursekit.running import run_notebook
 from coursekit.student import needed_later, student_version
+
+from hqnn_utils.records import load_record
 
 ENTRIES = HERE.course()["notebooks"]
 LIMIT = 45  # seconds, DESIGN's budget for smoke on two cores
@@ -23,9 +26,25 @@ def test_smoke(entry, tmp_path):
     solved = [c for c in notebook.cells if "solution" in tags(c)]
     for cell in solved:
         assert "RIGHT: " in json.dumps(cell.outputs), cell.source
+    for name, band in BANDS.get(entry["name"], {}).items():
+        check_band(load_record(tmp_path / "results" / entry["name"] / f"{name}.json"), band)
     assert not (HERE.notebooks / "my_results" / entry["name"]).exists(), (
         "a run with HQNN_RESULTS writes nothing beside the notebook"
     )
+
+
+# What smoke runs on the real images ended with: the training loss of the last epoch, the test AUC.
+# A model that has stopped learning keeps the loss it began with, which lies outside.
+BANDS = json.loads((Path(__file__).parent / "smoke_bands.json").read_text(encoding="utf-8"))
+
+
+def check_band(record, band):
+    if record.data["source"] != "medmnist":  # no data here: the phantom's numbers are others
+        return
+    found = {"loss": record.history[-1]["loss"], "auc": record.scores["test"]["auc"]}
+    for metric, (low, high) in band.items():
+        assert low <= found[metric] <= high, f"{record.name}: {metric} {found[metric]:.3f}, {band}"
+    assert not band["loss"][0] <= record.history[0]["loss"] <= band["loss"][1], "no band at all"
 
 
 NEEDED = [e for e in ENTRIES if needed_later(read(HERE.path_of(e)))]
