@@ -70,6 +70,8 @@ def gradient_variance(
 
     A barren plateau is a variance that falls exponentially with the number of qubits (McClean et
     al., arXiv 1803.11173).
+    Weights outside the light cone of output 0 count as 0, so that the average of a shallow circuit
+    shrinks with each of them: there, look at single weights (notebook 05).
     """
     weights = random_weights(spec, draws, init, seed).requires_grad_()
     x = _blank(spec).expand(draws, -1)
