@@ -39,10 +39,10 @@ TORCH := $(if $(filter 1,$(CPU)),test -n "$$TORCH_INDEX" || { echo "pip needs th
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test faults notebooks bench mutants student book slides book-test spelling retarget lint clean
+.PHONY: help install run test faults notebooks bench mutants student book slides book-test spelling assignment assignment-test retarget lint clean
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(STAMP): requirements.txt pyproject.toml tests/constraints.txt
 	@"$$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.12 ..."; exit 1; }
@@ -104,6 +104,20 @@ slides: build/book-env/.installed  ## a deck for each notebook with tagged cells
 
 spelling: build/book-env/.installed  ## misspelt words everywhere, American ones in what is read
 	@build/book-env/bin/python notebooks/course.py spelling
+
+# Otter-Grader stands in an environment of its own, which looks into .venv for all that the course needs.
+build/otter-env/.installed: notebooks/book/otter.txt tests/constraints.txt $(STAMP)
+	@$(BIN)/python -m venv build/otter-env
+	@build/otter-env/bin/python -m pip install --quiet --upgrade pip
+	@build/otter-env/bin/python -m pip install --quiet -r notebooks/book/otter.txt -c tests/constraints.txt
+	@$(BIN)/python -c 'import sysconfig as s; print(s.get_path("purelib"))' > "$$(build/otter-env/bin/python -c 'import sysconfig as s; print(s.get_path("purelib"))')/course.pth"
+	@touch $@
+
+assignment: build/otter-env/.installed  ## exercises as Otter-Grader assignments, in build/assignment (NAMES="04")
+	@set -f; build/otter-env/bin/python notebooks/course.py assignment -- $$NAMES
+
+assignment-test: build/otter-env/.installed  ## an assignment with a right, a wrong and an empty submission
+	@HQNN_PROFILE=smoke HQNN_STATIC=1 HQNN_FRAMES=3 PYTHONPATH=.:notebooks build/otter-env/bin/python -m pytest tests/assignment --confcutdir=tests/assignment
 
 book-test: book  ## the book in a real browser (Debian: apt install chromium chromium-driver)
 	@HQNN_BOOK=build/book PYTHONPATH=notebooks build/book-env/bin/python -m pytest tests/book --confcutdir=tests/book

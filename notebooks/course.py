@@ -40,6 +40,8 @@ def command_line() -> argparse.ArgumentParser:
     add("student", _student, "versions without solutions and outputs", "student")
     add("book", _book, "the website from stored outputs: make book", "book")
     add("slides", _slides, "a deck for each notebook with tagged cells: make slides", "slides")
+    command = add("assignment", _assignment, "for Otter-Grader: make assignment", "assignment")
+    command.add_argument("names", nargs="+", help="numbers of notebooks")
     add("spelling", _spelling, "misspelt words, and American ones in prose: make spelling")
     command = add("tag-slides", _tag_slides, "tag cells of notebooks that have no slides yet")
     command.add_argument("names", nargs="+", help="numbers of notebooks")
@@ -85,6 +87,13 @@ def _slides(given) -> None:
     from coursekit import slides
 
     print(slides.build(HERE, given.out))
+
+
+def _assignment(given) -> None:
+    from coursekit import assignment
+
+    for folder in assignment.assign(HERE, given.names, given.out):
+        print(folder)
 
 
 def _spelling(given) -> None:

@@ -17,12 +17,12 @@ from string import Template
 QUIZZES = Path(__file__).resolve().parent / "quizzes"
 STYLE = """\
 <style>
-.hqnn-quiz fieldset { border: 1px solid #8888; border-radius: 4px; margin: 1em 0; padding: 0.4em 1em; }
-.hqnn-quiz legend { float: none; font-size: 1em; font-weight: bold; padding: 0 0.3em; width: auto; }
-.hqnn-quiz input { margin-right: 0.5em; }
-.hqnn-quiz label { cursor: pointer; }
-.hqnn-quiz .answer { padding: 0.25em 0; }
-.hqnn-quiz .say { display: none; margin: 0.2em 0 0.4em 1.7em; padding-left: 0.6em; border-left: 3px solid; }
+.hqnn-quiz fieldset { border: 1px solid #8888; border-radius: 4px; margin: 1em 0; padding: 0.6em 1em; }
+.hqnn-quiz legend { float: left; font-size: 1em; font-weight: bold; margin: 0 0 0.4em; width: 100%; }
+.hqnn-quiz .answer { clear: both; display: grid; grid-template-columns: 1.6em 1fr; padding: 0.2em 0; }
+.hqnn-quiz input { margin: 0.4em 0 0; }
+.hqnn-quiz label { cursor: pointer; margin: 0; }
+.hqnn-quiz .say { border-left: 3px solid; display: none; grid-column: 2; margin: 0.2em 0 0.4em; padding-left: 0.6em; }
 .hqnn-quiz .right { border-color: #009e73; }
 .hqnn-quiz .wrong { border-color: #d55e00; }
 .hqnn-quiz input:checked ~ .say { display: block; }

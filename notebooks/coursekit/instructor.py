@@ -281,7 +281,7 @@ def _answers(found: list[tuple[str, str]]) -> str:
     if not found:
         return ""
     rows = ["| question | seen in the stored run |", "|---|---|"]
-    rows += [f"| {_cell(q)} | {_cell(a) or 'see the notebook'} |" for q, a in found]
+    rows += [f"| {_cell(q)} | {_one_line(a) or 'see the notebook'} |" for q, a in found]
     return "\n".join(["## Predictions and what was seen", "", *rows])
 
 

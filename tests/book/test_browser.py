@@ -133,6 +133,24 @@ def test_formulas_are_typeset(show, pages):
     assert formulas > 50
 
 
+@pytest.mark.parametrize("width", [PHONE, 1280])
+def test_an_answer_of_a_quiz_gets_its_word(show, width):
+    from selenium.webdriver.common.by import By
+
+    shown = show("quizzes.html", width=width)
+    first = shown.find_element(By.CSS_SELECTOR, ".hqnn-quiz .answer")
+    said = first.find_element(By.CSS_SELECTOR, ".say")
+    assert not said.is_displayed()
+    label = first.find_element(By.TAG_NAME, "label")
+    shown.execute_script("arguments[0].scrollIntoView({block: 'center'})", label)
+    label.click()
+    assert said.is_displayed()
+    assert said.text.startswith(("Right.", "Not yet."))
+    visible = [s for s in shown.find_elements(By.CSS_SELECTOR, ".say") if s.is_displayed()]
+    assert len(visible) == 1
+    assert label.location["x"] > first.location["x"], "the text stands beside the button"
+
+
 def luminance(rgb):
     parts = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in rgb]
     return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]

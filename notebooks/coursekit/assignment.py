@@ -1,0 +1,155 @@
+"""Exercises as an assignment that grades itself, as Otter-Grader takes it. ``make assignment``.
+
+``master`` writes a notebook in the language of ``otter assign``: each exercise is a question, the
+stub its prompt, the course's solution its solution. The public test asks whether there is an
+answer; the hidden test asks the course's own check, in the grader's copy of the course. Otter makes
+of it a notebook for students and an autograder.
+
+Students need no Otter: the cells with ``check`` tell them what they would learn from it.
+"""
+
+from __future__ import annotations
+
+import ast
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import yaml
+
+from coursekit.addresses import clone_address
+from coursekit.comments import code_only
+from coursekit.files import Tree, clear, read, tags
+from coursekit.student import CARRY_ON, checked, needed_later
+
+CONFIG = {
+    "init_cell": False,
+    "check_all_cell": False,
+    "export_cell": False,
+    "generate": {"pdf": False, "show_stdout": True},
+    "tests": {"ok_format": False},
+}
+PUBLIC = '''\
+""" # BEGIN TEST CONFIG
+points: 0
+""" # END TEST CONFIG
+def test_there_is_an_answer(env):
+    from hqnn_utils.exercises import check
+
+    verdict = eval({call!r}, dict(env, check=check))
+    assert verdict.ok is not None, str(verdict)'''
+HIDDEN = '''\
+""" # BEGIN TEST CONFIG
+points: 1
+hidden: true
+""" # END TEST CONFIG
+def test_the_course_says_right(env):
+    from hqnn_utils.exercises import check
+
+    verdict = eval({call!r}, dict(env, check=check))
+    assert verdict.ok, str(verdict)'''
+
+
+def question_name(name: str) -> str:
+    """The name of an exercise as Otter takes it: ``04.born`` is ``q04_born``."""
+    return "q" + name.replace(".", "_")
+
+
+def master(notebook, course: dict):
+    """Return the notebook in the language of ``otter assign``."""
+    later = needed_later(notebook)
+    address = clone_address(course)
+    requirements = [f"hqnn_utils @ {address}"] if address else []
+    made = [_raw("# ASSIGNMENT CONFIG\n" + yaml.safe_dump(CONFIG | {"requirements": requirements}))]
+    waiting = list(enumerate(notebook.cells))
+    while waiting:
+        _, cell = waiting.pop(0)
+        if "exercise" in tags(cell):
+            task = made.pop()
+            solution_index, solution = waiting.pop(0)
+            made += _question(task, cell, solution)
+            if solution_index in later:
+                made.append(_carry_on(solution, later[solution_index]))
+        else:
+            if cell.cell_type == "code":
+                clear(cell)
+            made.append(cell)
+    for cell in made:
+        cell.pop("id", None)
+    result = nbformat.v4.new_notebook(cells=made, metadata=notebook.metadata)
+    result.metadata.pop("hqnn", None)
+    return result
+
+
+def _raw(source: str):
+    return nbformat.v4.new_raw_cell(source)
+
+
+def _code(source: str):
+    return nbformat.v4.new_code_cell(source)
+
+
+def _carry_on(solution, name: str):
+    call = checked(solution)
+    call.func.id = "carry_on"
+    return _code(CARRY_ON.format(name=name, call=ast.unparse(call).replace("'", '"')))
+
+
+def given(stub) -> list[str]:
+    """Return what a stub gives: its statements but the one to be completed and the check."""
+    source = code_only(stub.source)
+    return [
+        ast.get_source_segment(source, statement)
+        for statement in ast.parse(source).body
+        if not any(isinstance(n, ast.Constant) and n.value is ... for n in ast.walk(statement))
+        and "check(" not in ast.get_source_segment(source, statement)
+    ]
+
+
+def _question(task, stub, solution) -> list:
+    call = checked(stub)
+    name = question_name(call.args[0].value)
+    prompt = f'""" # BEGIN PROMPT\n{stub.source}\n""" # END PROMPT'
+    answer = "\n".join([*given(stub), code_only(solution.source)])
+    solved = f"# BEGIN SOLUTION NO PROMPT\n{answer}\n# END SOLUTION"
+    said = ast.unparse(call)
+    return [
+        _raw(f"# BEGIN QUESTION\nname: {name}\npoints: 1\ncheck_cell: false"),
+        task,
+        _raw("# BEGIN SOLUTION"),
+        _code(f"{solved}\n{prompt}"),
+        _raw("# END SOLUTION"),
+        _raw("# BEGIN TESTS"),
+        _code(PUBLIC.format(call=said)),
+        _code(HIDDEN.format(call=said)),
+        _raw("# END TESTS"),
+        _raw("# END QUESTION"),
+    ]
+
+
+def assign(tree: Tree, numbers: list[str], out: Path) -> list[Path]:
+    """Make the assignments of notebooks, by their numbers; returns their folders.
+
+    In each lie ``student``, the notebook to hand out, and ``autograder``, with the archive that
+    Gradescope and ``otter run`` take.
+    """
+    entries = [e for e in tree.course()["notebooks"] if e["name"][:2] in numbers]
+    if len(entries) != len(set(numbers)):
+        known = ", ".join(e["name"][:2] for e in tree.course()["notebooks"])
+        raise SystemExit(f"no notebook among {numbers}; known: {known}")
+    made = []
+    for entry in entries:
+        folder = out / entry["name"][:2]
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        path = folder / f"{entry['name']}.ipynb"
+        text = nbformat.writes(master(read(tree.path_of(entry)), tree.course()), version=4)
+        path.write_text(text, encoding="utf-8")
+        command = [sys.executable, "-m", "otter", "assign", path.name, "."]
+        done = subprocess.run([*command, "--no-pdfs", "--no-run-tests"], cwd=folder)
+        if done.returncode:
+            raise SystemExit(f"otter assign could not make the assignment {entry['name']}")
+        made.append(folder)
+    return made
