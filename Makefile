@@ -19,7 +19,7 @@ COURSE := $(BIN)/python notebooks/course.py
 export PYTHONHASHSEED ?= 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-# uv, where it is there, installs several times as fast (INSTALLER=pip asks for pip all the same).
+# uv installs faster, where it is there (INSTALLER=pip asks for pip all the same).
 # CPU=1 leaves the GPU's libraries out, several GB; pip must be told where, see TORCH below.
 ifeq ($(origin INSTALLER),undefined)
 INSTALLER := $(if $(shell command -v uv 2>/dev/null),uv,pip)

@@ -56,7 +56,7 @@ from hqnn_utils.quantum.engine.compiled import kernel_for  # noqa: E402  (same)
 from hqnn_utils.quantum.engine.measurement import z_of_each_qubit  # noqa: E402  (same)
 
 # Milliseconds after which a contender that has run three rounds sits out: it has been seen as slow.
-BUDGET = 2_000
+BUDGET = 1_500
 OURS = "hqnn_utils fused"
 SIZES = [(4, 2, 32), (8, 3, 32), (10, 4, 64), (12, 4, 64)]  # qubits, layers, batch
 FAMILIES = {
@@ -404,7 +404,7 @@ CONTENDERS = {
     "circuit called once per image (the study's way)": Contender(once_per_image, "pennylane", 8, 3),
     "deepquantum": Contender(deepquantum, "deepquantum", 12, 30, one_thread=True),
     "tensorcircuit-ng, torch backend, vmap": Contender(
-        tensorcircuit_ng, "tensorcircuit-ng", 12, 20
+        tensorcircuit_ng, "tensorcircuit-ng", 10, 20
     ),
     "pyqtorch": Contender(pyqtorch, "pyqtorch", 12, 20, one_thread=True),
     "fastqml": Contender(fastqml_layers, "fastqml", 10, 20, one_thread=True),
@@ -831,7 +831,7 @@ def arguments() -> argparse.Namespace:
         "--out", type=Path, default=ROOT / "build" / "bench", help="folder for record and figure"
     )
     parser.add_argument(
-        "--limit", type=float, default=45, help="seconds for a first call that compiles"
+        "--limit", type=float, default=30, help="seconds for a first call that compiles"
     )
     parser.add_argument("--threads", type=int, default=2, help=argparse.SUPPRESS)
     parser.add_argument("--not-ready", nargs="*", default=[], help=argparse.SUPPRESS)
