@@ -20,7 +20,7 @@ import nbformat
 from coursekit import instructor, slides
 from coursekit.addresses import launch_links
 from coursekit.comments import code_only
-from coursekit.files import Tree, read, tags
+from coursekit.files import Tree, read, renewed, tags
 from coursekit.folding import fold
 from coursekit.generated import minutes
 from coursekit.scripts import copy_mathjax
@@ -38,8 +38,7 @@ PLACE = re.compile(r"^\{\{ (?P<kind>[a-z]+)(?P<names>(?: [a-z]+)*) \}\}$", re.M)
 
 def gather(tree: Tree, out: Path) -> Path:
     """Write the sources of the book into a folder, which is emptied first."""
-    shutil.rmtree(out, ignore_errors=True)
-    out.mkdir(parents=True)
+    renewed(tree, out)
     course, times = tree.course(), tree.times()
     for entry in course["notebooks"]:
         path = tree.path_of(entry)
@@ -209,7 +208,7 @@ def build(tree: Tree, out: Path) -> Path:
     source = gather(tree, out.parent / f"{out.name}-source")
     static = source / "_static" / "mathjax"
     copy_mathjax(static)
-    shutil.rmtree(out, ignore_errors=True)
+    renewed(tree, out)
     command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html"]
     command += ["-c", str(tree.notebooks / "book"), "-d", str(out.parent / f"{out.name}-doctrees")]
     done = subprocess.run([*command, str(source), str(out)])

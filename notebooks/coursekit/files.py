@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,6 +68,9 @@ class Tree:
 HERE = Tree(Path(__file__).resolve().parents[2])
 
 
+MADE = ".hqnn-made"  # lies in a folder that this tool made and may remove
+
+
 def read(path: Path):
     """Read a notebook."""
     return nbformat.read(path, as_version=4)
@@ -79,10 +84,28 @@ def write(notebook, path: Path) -> None:
 
 def write_text(text: str, path: Path) -> None:
     """Write a file so that an interrupt leaves the old one or the new one."""
-    from hqnn_utils.runtime.files import whole_file
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
-    with whole_file(path) as stream:
-        stream.write(text.encode())
+
+def renewed(tree: Tree, out: Path) -> Path:
+    """An empty folder for what is made anew as a whole; SystemExit where it would cost something.
+
+    What is in it goes only if this tool made it: within ``build``, or where its mark lies.
+    """
+    check_out(tree, out)
+    ours = out.is_relative_to(tree.root / "build") or (out / MADE).exists()
+    if out.exists() and not ours and (not out.is_dir() or any(out.iterdir())):
+        raise SystemExit(f"--out {out} holds something already: name a new or an empty folder")
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    (out / MADE).touch()
+    return out
 
 
 def check_out(tree: Tree, out: Path, targets: Iterable[Path] = ()) -> None:

@@ -15,7 +15,6 @@ reveal.js and MathJax lie beside the decks (``scripts``).
 from __future__ import annotations
 
 import re
-import shutil
 from pathlib import Path
 
 import nbformat
@@ -23,7 +22,7 @@ import nbformat
 from coursekit.alt import write_alts
 from coursekit.comments import code_only
 from coursekit.figures import figures
-from coursekit.files import Tree, read, tags, write
+from coursekit.files import Tree, read, renewed, tags, write
 from coursekit.scripts import MATHJAX, copy_mathjax, copy_reveal
 
 HERE = Path(__file__).resolve().parent
@@ -175,8 +174,7 @@ def to_slides(notebook, path: Path, title: str) -> Path:
 
 def build(tree: Tree, out: Path) -> Path:
     """Build the decks of all notebooks that have slides, and a page that lists them."""
-    shutil.rmtree(out, ignore_errors=True)
-    out.mkdir(parents=True)
+    renewed(tree, out)
     copy_reveal(out / "reveal")
     copy_mathjax(out / "mathjax")
     rows = []

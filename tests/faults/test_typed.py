@@ -10,8 +10,8 @@ import zipfile
 
 import numpy as np
 import pytest
-from coursekit import generated, running
-from coursekit.files import HERE, Tree
+from coursekit import book, generated, running, slides
+from coursekit.files import HERE, Tree, renewed
 from coursekit.student import publish_commands, student
 from fault_toys import ROOT
 from PIL import Image
@@ -144,10 +144,29 @@ def test_out_among_the_sources_is_refused(copy, out):
     for makes in (
         lambda: running.run(copy, "00_start_here", "smoke", (copy.root / out).resolve()),
         lambda: student(copy, (copy.root / out).resolve()),
+        lambda: slides.build(copy, (copy.root / out).resolve()),
+        lambda: renewed(copy, (copy.root / out).resolve()),
     ):
         with pytest.raises(SystemExit, match="lies among the sources of the course"):
             makes()
     assert stored.read_text() == "{}"
+
+
+def test_somebodys_folder_is_not_emptied(copy, tmp_path):
+    """The book and the slides are made anew as a whole: ``--out ~`` would have emptied the home."""
+    theirs = tmp_path / "home"
+    theirs.mkdir()
+    (theirs / "thesis.txt").write_text("years of work")
+    for makes in (slides.build, book.build):
+        (tmp_path / "home-source").mkdir(exist_ok=True)
+        (tmp_path / "home-source" / "data.txt").write_text("more work")
+        with pytest.raises(SystemExit, match="holds something already: name a new or an empty"):
+            makes(copy, theirs)
+    assert (theirs / "thesis.txt").read_text() == "years of work"
+    assert (tmp_path / "home-source" / "data.txt").read_text() == "more work"
+    ours = renewed(copy, tmp_path / "new")
+    (ours / "page.html").touch()
+    assert [p.name for p in renewed(copy, ours).iterdir()] == [".hqnn-made"]
 
 
 def test_somebodys_notebook_is_not_overwritten(tmp_path):

@@ -40,8 +40,7 @@ def test_every_notebook_is_a_page_and_valid(sources):
 
 def test_the_sources_of_the_course_stay_as_they_are(tmp_path):
     before = {path: path.read_bytes() for path in HERE.notebooks.glob("*.*")}
-    (tmp_path / "source").mkdir()
-    (tmp_path / "source" / "old.md").write_text("left over")
+    (gather(HERE, tmp_path / "source") / "old.md").write_text("left over")
     made = gather(HERE, tmp_path / "source")
     assert not (made / "old.md").exists()
     assert {path: path.read_bytes() for path in HERE.notebooks.glob("*.*")} == before
