@@ -65,7 +65,7 @@ def free_bytes(device: torch.device) -> int | None:
 def _from_the_kernel() -> int | None:
     """Linux's own estimate of what can be taken without swapping."""
     try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
     except OSError:
         return None
     kib = [int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")]
@@ -76,8 +76,8 @@ def _from_the_container() -> int | None:
     """What a container's limit leaves (cgroup v2)."""
     folder = Path("/sys/fs/cgroup")
     try:
-        limit = (folder / "memory.max").read_text().strip()
-        used = int((folder / "memory.current").read_text())
+        limit = (folder / "memory.max").read_text(encoding="ascii").strip()
+        used = int((folder / "memory.current").read_text(encoding="ascii"))
     except (OSError, ValueError):
         return None
     return None if limit == "max" else max(0, int(limit) - used)
