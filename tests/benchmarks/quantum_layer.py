@@ -497,6 +497,7 @@ class Elsewhere:
         made = (theirs, name, family, size, wanted, torch.get_num_threads())
         self.process = context.Process(target=_serve, args=made, daemon=True)
         self.process.start()
+        theirs.close()
         self._ask(None, 120)  # imports
         try:
             self.first_s = self._ask("first", limit)
@@ -508,8 +509,11 @@ class Elsewhere:
         if what:
             self.pipe.send(what)
         if not self.pipe.poll(limit):
-            raise TimeoutError
-        answer = self.pipe.recv()
+            raise TimeoutError(f"no answer in {limit:.0f} s")
+        try:
+            answer = self.pipe.recv()
+        except EOFError:
+            raise RuntimeError("its process ended") from None
         if isinstance(answer, str):
             self.close()
             raise RuntimeError(answer)
