@@ -11,7 +11,6 @@ Students need no Otter: the cells with ``check`` tell them what they would learn
 from __future__ import annotations
 
 import ast
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -21,7 +20,7 @@ import yaml
 
 from coursekit.addresses import clone_address
 from coursekit.comments import code_only
-from coursekit.files import Tree, clear, read, tags
+from coursekit.files import Tree, clear, read, renewed, tags
 from coursekit.student import CARRY_ON, checked, needed_later
 
 CONFIG = {
@@ -141,9 +140,7 @@ def assign(tree: Tree, numbers: list[str], out: Path) -> list[Path]:
         raise SystemExit(f"no notebook among {numbers}; known: {known}")
     made = []
     for entry in entries:
-        folder = out / entry["name"][:2]
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+        folder = renewed(tree, out / entry["name"][:2])
         path = folder / f"{entry['name']}.ipynb"
         text = nbformat.writes(master(read(tree.path_of(entry)), tree.course()), version=4)
         path.write_text(text, encoding="utf-8")

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from hqnn_utils.data import load_breakhis, load_breastmnist, load_wisconsin, make_table
-from hqnn_utils.quantum import CircuitSpec
+from hqnn_utils.quantum import CircuitSpec, QuantumLayer
 from hqnn_utils.runtime.words import truth
 from hqnn_utils.studies import StudyError, as_setting, run_study, study
 from hqnn_utils.studies.workers import need_cluster
@@ -155,6 +155,13 @@ def test_a_checkpoint_that_will_not_fit_the_disk(small_disk):
     x, y = torch.randn(8, 100), torch.tensor([0, 1] * 4)
     with pytest.raises(TrainingError, match="too little room: 202.0 kB are needed, .* are free"):
         fit(model, (x, y), (x, y), checkpoint=small_disk / "run.pt", progress=False)
+
+
+@pytest.mark.parametrize("encoding", ["angle", "iqp"])
+def test_a_circuit_beyond_the_memory_is_refused_with_the_bytes(encoding):
+    spec = CircuitSpec(n_qubits=36, n_layers=1, encoding=encoding, rotation="RY", entangler="none")
+    with pytest.raises(MemoryError, match=r"36 qubits, .* bytes .* are needed and .* are free"):
+        QuantumLayer(spec)(torch.zeros(2, 36))
 
 
 def test_a_cluster_without_workers_is_named_at_once(tmp_path):

@@ -10,7 +10,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from coursekit import book, generated, running, slides
+from coursekit import assignment, book, generated, running, slides
 from coursekit.files import HERE, Tree, renewed
 from coursekit.student import publish_commands, student
 from fault_toys import ROOT
@@ -164,6 +164,10 @@ def test_somebodys_folder_is_not_emptied(copy, tmp_path):
             makes(copy, theirs)
     assert (theirs / "thesis.txt").read_text() == "years of work"
     assert (tmp_path / "home-source" / "data.txt").read_text() == "more work"
+    (theirs / "00").mkdir()
+    (theirs / "00" / "notes.txt").touch()
+    with pytest.raises(SystemExit, match="holds something already"):
+        assignment.assign(copy, ["00"], theirs)
     ours = renewed(copy, tmp_path / "new")
     (ours / "page.html").touch()
     assert [p.name for p in renewed(copy, ours).iterdir()] == [".hqnn-made"]
