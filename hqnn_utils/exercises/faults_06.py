@@ -116,6 +116,10 @@ def _small_step(layer, x, weights, upstream):
     return _shifted(layer, x, weights, upstream, step=0.1, divisor=0.2)
 
 
+def _tiny_step(layer, x, weights, upstream):
+    return _shifted(layer, x, weights, upstream, step=1e-3, divisor=2e-3)
+
+
 def _divided_by_the_step(layer, x, weights, upstream):
     return _shifted(layer, x, weights, upstream, divisor=math.pi)
 
@@ -140,6 +144,7 @@ BACKWARD_FAULTS = [
     (_mean_over_the_batch, "sum over the batch: a mean, if there is one, is in `upstream` already"),
     (_not_halved, "the difference is twice the slope: divide by 2"),
     (_small_step, "that is a difference quotient: shift by pi / 2 and divide by 2"),
+    (_tiny_step, "a small step drowns in the last digits of a device: shift by pi / 2"),
     (_divided_by_the_step, "it is no difference quotient: divide by 2, not by the step"),
     (_flat, "the numbers are right: give them the shape of the weights"),
     (_all_at_once, "shift one weight at a time"),
@@ -148,14 +153,18 @@ BACKWARD_FAULTS = [
 
 
 def _layer(shift):
-    """A layer of two features and 2 x 2 weights, (batch, 2) -> (batch, 3), forward only."""
+    """A layer of two features and 2 x 2 weights, (batch, 2) -> (batch, 3), forward only.
+
+    Like a device it gives values of a few digits, and no gradient: neither backpropagation nor a
+    tiny step passes for the rule.
+    """
 
     def run(x, weights):
         (a, b), (c, d) = weights
         first = torch.cos(x[:, 0] + a) * torch.cos(b)
         second = torch.sin(x[:, 1] - c + shift) * torch.cos(a)
         third = 0.5 * torch.cos(x[:, 0]) + 0.5 * torch.sin(d) * torch.cos(b)
-        return torch.stack([first, second, third], dim=1)
+        return torch.stack([first, second, third], dim=1).detach().round(decimals=6)
 
     return run
 

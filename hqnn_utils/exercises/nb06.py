@@ -240,8 +240,8 @@ def cosine_layer(x, weights, of_inputs, of_weights):
     return faults.cosine_layer(x, weights, of_inputs, of_weights)
 
 
-def _values_and_slopes(layer):
-    """The values of a layer of nested lists, and the derivatives by x and by the weights."""
+def _tried(layer, slopes: bool):
+    """A layer of nested lists: its values, or its derivatives by x and by the weights."""
 
     def run(x, weights, of_inputs, of_weights):
         import torch
@@ -254,8 +254,10 @@ def _values_and_slopes(layer):
             return out
         if not isinstance(out, torch.Tensor) or not out.requires_grad:
             raise TypeError("the result knows no gradient: use torch's functions on the tensors")
-        slopes = torch.autograd.grad(out.square().sum(), leaves, allow_unused=True)
-        return out.detach(), *slopes
+        if not slopes:
+            return out.detach()
+        found = torch.autograd.grad(out.square().sum(), leaves, allow_unused=True)
+        return [part if part is None else part.tolist() for part in found]
 
     return run
 
@@ -264,16 +266,22 @@ def _cosines(answer) -> Verdict:
     """Tried for its values and for both gradients."""
     from hqnn_utils.exercises import faults_06 as faults
 
-    if callable(answer):
-        answer = _values_and_slopes(answer)
-    return function(
-        answer,
-        _values_and_slopes(cosine_layer),
+    right = "a linear layer of signs, a cosine, a mean: values and both gradients"
+    values = function(
+        _tried(answer, slopes=False) if callable(answer) else answer,
+        _tried(cosine_layer, slopes=False),
         faults.cosine_inputs(),
-        "a linear layer of signs, a cosine, a mean: values and both gradients",
-        [(_values_and_slopes(fault), word) for fault, word in faults.COSINE_FAULTS],
+        right,
+        [(_tried(fault, slopes=False), word) for fault, word in faults.COSINE_FAULTS],
         names=("x", "weights", "of_inputs", "of_weights"),
     )
+    if not values:
+        return values
+    gradients = function(
+        _tried(answer, slopes=True), _tried(cosine_layer, slopes=True), faults.cosine_inputs(), ""
+    )
+    lost = "the values are right, a gradient is not: leave both x and the weights in the graph"
+    return Verdict(True, right) if gradients else Verdict(False, lost)
 
 
 def _bytes(answer, *, qubits: int, batch: int) -> Verdict:
@@ -293,7 +301,7 @@ def _bytes(answer, *, qubits: int, batch: int) -> Verdict:
         (math.log2(truth), "that is the exponent: 2 to this power"),
     ]
     right = f"{truth / 2**30:,.0f} GiB, for a single copy"
-    return number(answer, truth, right, wrong, whole=True)
+    return number(answer, truth, right, wrong)
 
 
 def _fifty(answer) -> Verdict:
@@ -304,7 +312,8 @@ def _fifty(answer) -> Verdict:
             "say how they are computed without storing a state",
         ),
         (
-            r"error|accura|uncertain|\bshots?\b|square root|precis",
+            r"error|accura|uncertain|\bshots?\b|square root|precis|deviation|hundredth|per ?cent|"
+            r"0\.01",
             "an estimate has an error: how large is it, and what does a device give instead?",
         ),
         (

@@ -249,7 +249,11 @@ def _abstract(answer) -> Verdict:
             "say which comparison is missing: another filter, not no filter",
         ),
         (r"interval|156|uncertain|standard error|too few", "say what 156 test images allow"),
-        (r"seed|lucky|repeat|several (random )?circuits", "say what one random circuit allows"),
+        (
+            r"seed|lucky|repeat|several (random )?circuits|"
+            r"(single|one) (random )?(circuit|draw|run)",
+            "say what one random circuit allows",
+        ),
         (
             r"81|table|surrogate|product|simulat|exactly",
             "say what you know about the filter: can a classical one compute it?",

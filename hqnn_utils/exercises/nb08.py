@@ -160,7 +160,28 @@ def _verdict_on_dropout(module, x) -> Verdict:
     rates = [m.p for m in module.modules() if isinstance(m, nn.Dropout)]
     if rates and rates != [0.3]:
         return Verdict(False, f"one dropout with rate 0.3 is wanted, yours: {rates}")
+    if not _drops_before_the_end(module, x):
+        return Verdict(False, "the dropout acts on the 64 numbers, before the last layer, with 0.3")
     return Verdict(True, "with the same weights it gives the package's logits")
+
+
+def _drops_before_the_end(module, x) -> bool:
+    """With 64 ones before the last layer, which passes on the first and adds one."""
+    import torch
+
+    shaped = {tuple(p.shape): p for p in module.parameters()}
+    with torch.no_grad():
+        for shape in ((64, 36), (2, 64)):
+            shaped[shape].zero_()
+        for shape in ((64,), (2,)):
+            shaped[shape].fill_(1.0)
+        shaped[2, 64][:, 0] = 1.0
+        module.train()
+        seen = module(x.repeat(60, 1))[:, 0]
+        module.eval()
+    kept = torch.isclose(seen, torch.tensor(1 + 1 / 0.7))
+    dropped = torch.isclose(seen, torch.tensor(1.0))
+    return bool((kept | dropped).all() and kept.any() and dropped.any())
 
 
 # ---------------------------------------------------------------- where the parameters are
@@ -288,7 +309,7 @@ WHY = [
         "the setting is right; say in your reason what the two must have equally many of",
     ),
     (
-        r"layer|shape|architect|head|around|same place|instead|replac",
+        r"layer|shape|architect|head|around|surround|same place|instead|replac",
         "the setting is right; say in your reason what stays the same around the circuit",
     ),
     (
@@ -296,7 +317,8 @@ WHY = [
         "the setting is right; say in your reason what must be the same about the training",
     ),
     (
-        r"mix|combin|sees?\b|depend|product|interact|entangl|jacobian",
+        r"mix|combin|sees?\b|depend|product|interact|entangl|jacobian|(several|all|more than one)"
+        r"( \w+)? inputs?",
         "the setting is right; say in your reason what this control can do with its inputs that "
         "'matched' cannot",
     ),
@@ -465,6 +487,8 @@ COMPARISON_IN_ORDER = {
 
 def _comparison(answer) -> Verdict:
     """The answer is a list of the numbers of lines, one for each fault."""
+    if isinstance(answer, (tuple, list, set)) and len(answer) > len(COMPARISON_FAULTS):
+        return Verdict(False, f"give one line for each fault: three, not {len(answer)}")
     return faulty_lines(
         answer,
         n_lines=10,

@@ -73,6 +73,11 @@ def gradient_by_slots(layer, x, weights, upstream):
     return torch.stack(slopes).reshape(weights.shape)
 
 
+def gradient_by_autograd(layer, x, weights, upstream):
+    leaf = weights.clone().requires_grad_()
+    return torch.autograd.grad((upstream * layer(x, leaf)).sum(), leaf)[0]
+
+
 def gradient_in_place(layer, x, weights, upstream):
     weights[0, 0] += math.pi / 2
     return faults.weight_gradient(layer, x, weights, upstream)
@@ -103,7 +108,12 @@ RIGHT = {
     "06.spsa": [(faults.spsa, {}), (spsa_by_division, {})],
     "06.faults": [(FAULTS, {}), ({k: v.upper() + "." for k, v in FAULTS.items()}, {})],
     "06.cosines": [(faults.cosine_layer, {}), (cosines_by_parts, {})],
-    "06.bytes": [(2**53, STATE), (8 * 2**50, STATE), ("9007199254740992", STATE)],
+    "06.bytes": [
+        (2**53, STATE),
+        (8 * 2**50, STATE),
+        ("9007199254740992", STATE),
+        (9.007e15, STATE),
+    ],
     "06.fifty": [(GOOD, {}), (GOOD.upper(), {})],
 }
 WRONG = [
@@ -122,6 +132,8 @@ WRONG = [
     ("06.backward", faults._mean_over_the_batch, {}, "sum over the batch"),
     ("06.backward", faults._not_halved, {}, "divide by 2"),
     ("06.backward", faults._small_step, {}, "difference quotient"),
+    ("06.backward", faults._tiny_step, {}, "last digits of a device"),
+    ("06.backward", gradient_by_autograd, {}, "it stops"),
     ("06.backward", faults._divided_by_the_step, {}, "not by the step"),
     ("06.backward", faults._flat, {}, "the shape of the weights"),
     ("06.backward", faults._all_at_once, {}, "one weight at a time"),
@@ -159,6 +171,8 @@ WRONG = [
     ("06.cosines", faults._two_cosines, {}, "one cosine of the whole sum"),
     ("06.cosines", faults._linear, {}, "still linear"),
     ("06.cosines", lambda *a: faults.cosine_layer(*a).detach(), {}, "knows no gradient"),
+    ("06.cosines", lambda x, w, a, b: faults.cosine_layer(x, w.detach(), a, b), {}, "in the graph"),
+    ("06.cosines", lambda x, w, a, b: faults._summed(x, w, a, b) / 2 ** len(w), {}, "it gives"),
     ("06.cosines", lambda x, w, a, b: np.cos(x.detach().numpy()), {}, "knows no gradient"),
     ("06.bytes", 2**50, STATE, "8 bytes"),
     ("06.bytes", 400, STATE, "not n"),

@@ -99,6 +99,19 @@ def always_dropping(self, x):
     return self.last(functional.dropout(self.joined(both).relu(), 0.3))
 
 
+def dropping_before_the_join(self, x):
+    angles = torch.pi * torch.tanh(self.down(self.up(x).relu()))
+    both = torch.cat((self.circuit(angles), self.side(x).relu()), -1)
+    both = functional.dropout(both, 0.3, self.training)
+    return self.last(self.joined(both).relu())
+
+
+def dropping_half(self, x):
+    angles = torch.pi * torch.tanh(self.down(self.up(x).relu()))
+    both = torch.cat((self.circuit(angles), self.side(x).relu()), -1)
+    return self.last(functional.dropout(self.joined(both).relu(), 0.5, self.training))
+
+
 class NoBypass(nn.Module):
     def __init__(self, n_features, circuit):
         super().__init__()
@@ -303,6 +316,8 @@ WRONG = [
     ("08.head", faulty_head(without_dropout), {}, "all but the dropout"),
     ("08.head", faulty_head(always_dropping), {}, "training=self.training"),
     ("08.head", lambda n, c: Head(n, c, dropout=0.5), {}, "rate 0.3 is wanted"),
+    ("08.head", faulty_head(dropping_before_the_join), {}, "acts on the 64 numbers"),
+    ("08.head", faulty_head(dropping_half), {}, "with 0.3"),
     ("08.head", lambda n, c: Head(n, c, n_hidden=64), {}, "from the features to 128"),
     ("08.head", NoBypass, {}, "the bypass is missing"),
     ("08.head", NoCircuit, {}, "the circuit is missing"),
@@ -403,6 +418,7 @@ WRONG = [
     ("08.comparison", [5, 10], {}, "which run is reported"),
     ("08.comparison", [4, 5, 8], {}, "in the conclusion"),
     ("08.comparison", [11], {}, "from 1 to 10"),
+    ("08.comparison", [4, 5, 6, 8, 10], {}, "three, not 5"),
     ("08.comparison", "lines", {}, "expected a list"),
     ("08.paired", (-0.01, 2), PAIR, "a minus b"),
     ("08.paired", (0.02, 2), PAIR, "keep the signs"),
