@@ -561,6 +561,15 @@ def _unmeasure(psi, program, rows, gradient, lam):
 
 
 @njit(**OPTIONS)
+def _copy(numbers, psi):
+    """As ``psi[:] = numbers``, for which numba would compile its error message too."""
+    size, lanes = psi.shape
+    for k in range(size):
+        for lane in range(lanes):
+            psi[k, lane] = numbers[k * lanes + lane]
+
+
+@njit(**OPTIONS)
 def _load(psi, given, rows):
     """A given start state (rows, 2**n, parts) into the register."""
     size, lanes = psi.shape
@@ -679,7 +688,7 @@ def _backward(program, batch, parts, width, first, last, gradient, to_x, to_weig
         of_weights, of_x = to_weights[begin // width], to_x[begin:end]
         psi = scratch[0, : size * lanes].reshape((size, lanes))
         lam = scratch[1, : size * lanes].reshape((size, lanes))
-        psi[:] = batch.states[place : place + size * lanes].reshape((size, lanes))
+        _copy(batch.states[place : place + size * lanes], psi)
         _unmeasure(psi, program, rows, gradient[begin:end], lam)
         for step in range(len(program.steps) - 1, -1, -1):
             at, count = program.steps[step, 1], program.steps[step, 2]
