@@ -20,19 +20,21 @@ BADGES = {
     "View source": "https://img.shields.io/badge/view-source-lightgrey?logo=github",
 }
 HOSTED = '{"COLAB_RELEASE_TAG", "KAGGLE_KERNEL_RUN_TYPE"} & os.environ.keys()'
-NO_ADDRESS = "no address set: run `make retarget REPO=owner/name` in your copy first"
+# What a copy asks that does not know its own address yet. IPython takes a colon for a format.
+ASKS = "This copy has no address. Paste its GitHub page "
 
 
 def bootstrap_source(course: dict) -> str:
     """The install cell: it does something in Colab and Kaggle only.
 
-    There it adds the course's helpers and touches no package that is there already.
+    There it adds the course's helpers and touches no package that is there already. Where no
+    address is set (a fork before its first push), it asks the reader for one.
     """
     address = clone_address(course)
     if address:
         then = f'%pip install --quiet "hqnn_utils @ {address}"'
     else:
-        then = f'raise RuntimeError("{NO_ADDRESS}")'
+        then = f"""%pip install -q "hqnn_utils @ git+{{input('{ASKS}')}}\""""
     about = "installs the course's helpers on Colab and Kaggle; elsewhere it does nothing"
     return f"import os  # {about}\n\nif {HOSTED}:\n    {then}"
 

@@ -208,15 +208,16 @@ def test_elsewhere_the_cell_does_nothing(tmp_path):
     assert done.stdout.strip() == "quiet", done.stdout + done.stderr
 
 
-def test_without_an_address_the_cell_says_what_to_do(tmp_path):
+def test_without_an_address_and_without_a_reader_the_cell_still_says_what_to_do(tmp_path):
     cell = bootstrap_source({**HERE.course(), "repository": None})
     runner = run_cells(cell)
     done = subprocess.run(
         [sys.executable, "-c", runner],
         cwd=tmp_path,
         env={**os.environ, "COLAB_RELEASE_TAG": "x"},
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
     )
     assert done.returncode != 0
-    assert "make retarget REPO=owner/name" in done.stdout + done.stderr
+    assert "This copy has no address. Paste its GitHub page" in done.stdout + done.stderr

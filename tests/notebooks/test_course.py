@@ -65,7 +65,37 @@ def test_no_address_no_badge(tree):
     for cell in cells(tree, "badges"):
         assert "colab.research" not in cell.source
         assert "github.com" not in cell.source
-    assert all("make retarget REPO=owner/name" in c.source for c in cells(tree, "bootstrap"))
+    assert all("This copy has no address" in c.source for c in cells(tree, "bootstrap"))
+
+
+ASKED = """
+import builtins
+import os
+import sys
+
+from IPython.core.interactiveshell import InteractiveShell
+
+shell = InteractiveShell.instance()
+shell.register_magic_function(lambda line: print("PIP", line), magic_name="pip")
+builtins.input = lambda prompt: print("ASKED", prompt) or "https://github.com/teacher/fork"
+shell.run_cell(sys.argv[1]).raise_error()
+os.environ["COLAB_RELEASE_TAG"] = "release"
+shell.run_cell(sys.argv[1]).raise_error()
+"""
+
+
+def test_without_an_address_a_notebook_in_colab_asks_for_one_and_installs_from_it():
+    """One sentence says what to do, and the line works with what the reader gives."""
+    source = generated.bootstrap_source({"repository": None, "branch": "main"})
+    hosted = {"COLAB_RELEASE_TAG", "KAGGLE_KERNEL_RUN_TYPE"}
+    env = {name: value for name, value in os.environ.items() if name not in hosted}
+    command = [sys.executable, "-c", ASKED, source]
+    done = subprocess.run(command, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [  # and nothing outside Colab
+        f"ASKED {generated.ASKS}",
+        'PIP install -q "hqnn_utils @ git+https://github.com/teacher/fork"',
+    ]
 
 
 @pytest.mark.parametrize(
