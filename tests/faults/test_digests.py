@@ -19,6 +19,7 @@ from hqnn_utils.records import (
     RecordError,
     load_family,
     load_record,
+    measured_dir,
     save_family,
     save_record,
 )
@@ -260,3 +261,11 @@ def test_flipped_bit_in_an_unpacked_image(tmp_path):
     victim.unlink()
     np.testing.assert_array_equal(load_breakhis(packed, **options).images, wanted)
     assert archive.expected_digests(tmp_path / "a-extracted")
+
+
+def test_every_stored_record_still_loads():
+    """The reading is stricter than it was when they were written: nothing that is shipped fails."""
+    families = [load_family(path) for path in sorted(measured_dir().glob("*.json"))]
+    assert sum(map(len, families)) >= 3312
+    single = sorted(measured_dir().parent.glob("[0-9][0-9]_*/[0-9][0-9]-*.json"))
+    assert len([load_record(path) for path in single]) >= 90
