@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import queue
 import sys
 import threading
 import time
@@ -149,7 +150,8 @@ def carry_out(jobs: list[Job], workers: int, backend: str | None) -> Iterator[Re
     left = {job.setting.name: job for job in jobs}
     while left:
         try:
-            for result in _batch(list(left.values()), workers, backend):
+            results = _batch(list(left.values()), workers, backend)
+            for result in _while_it_answers(results) if backend == "dask" else results:
                 del left[result.name]
                 yield result
         except _died():
@@ -160,6 +162,40 @@ def carry_out(jobs: list[Job], workers: int, backend: str | None) -> Iterator[Re
             if backend != "dask":
                 raise
             raise _scheduler_gone(error) from None
+
+
+def _while_it_answers(results: Iterator) -> Iterator:
+    """What a cluster gives, for as long as its scheduler is there: joblib would wait for ever."""
+    from dask.distributed import get_client
+
+    try:
+        client = get_client()
+    except ValueError:  # nobody to watch
+        yield from results
+        return
+    arrived: queue.Queue = queue.Queue()
+
+    def pull() -> None:
+        try:
+            for result in results:
+                arrived.put((result, None))
+            arrived.put((None, StopIteration()))
+        except BaseException as error:  # handed to the thread that waits
+            arrived.put((None, error))
+
+    threading.Thread(target=pull, daemon=True, name="results of the cluster").start()
+    while True:
+        try:
+            result, error = arrived.get(timeout=1)
+        except queue.Empty:
+            if client.status not in ("running", "connecting"):
+                raise ConnectionError(f"the client is {client.status}") from None
+            continue
+        if isinstance(error, StopIteration):
+            return
+        if error is not None:
+            raise error
+        yield result
 
 
 def _batch(jobs: list[Job], workers: int, backend: str | None) -> Iterator[Record | Failure]:

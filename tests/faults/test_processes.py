@@ -393,3 +393,42 @@ def test_killed_at_a_random_moment_and_resumed_bit_for_bit(script, tmp_path, see
 def test_lock_of_a_folder_that_cannot_be_made():
     with pytest.raises(StorageError, match="cannot be written"), locked("/proc/x/y", 1, "go on"):
         pass
+
+
+CLUSTER = """
+import time
+from dask.distributed import LocalCluster
+if __name__ == "__main__":
+    made = LocalCluster(n_workers=1, threads_per_worker=1, processes=False,
+                        dashboard_address=None, protocol="tcp", host="127.0.0.1")
+    print(made.scheduler_address, flush=True)
+    time.sleep(600)
+"""
+
+
+DASK_STUDY = """
+import os, sys
+from dask.distributed import Client
+from hqnn_utils.studies import grid, run_study
+client = Client(sys.argv[1], timeout=20)
+table = grid(seed=range(2), epochs=4000, patience=None, max_train=64, size=16, source="phantom")
+print("ready", flush=True)
+try:
+    run_study(table, sys.argv[2], backend="dask", threads=1, progress=False)
+except Exception as error:
+    print(type(error).__name__, error, flush=True)
+os._exit(0)
+"""
+
+
+@LONG
+def test_a_scheduler_that_dies_midway_is_named(script, tmp_path):
+    pytest.importorskip("dask.distributed")
+    server = script(CLUSTER)
+    study = script(DASK_STUDY, server.stdout.readline().strip(), tmp_path / "records")
+    assert study.stdout.readline() == "ready\n"
+    time.sleep(5)
+    server.kill()
+    said = study.communicate(timeout=90)[0]
+    assert said.startswith("StudyError")
+    assert "the scheduler does not answer" in said
