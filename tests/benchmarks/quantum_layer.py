@@ -835,7 +835,7 @@ def arguments() -> argparse.Namespace:
         "--out", type=Path, default=ROOT / "build" / "bench", help="folder for record and figure"
     )
     parser.add_argument(
-        "--limit", type=float, default=30, help="seconds for a first call that compiles"
+        "--limit", type=float, default=60, help="seconds for a first call that compiles"
     )
     parser.add_argument("--threads", type=int, default=2, help=argparse.SUPPRESS)
     parser.add_argument("--not-ready", nargs="*", default=[], help=argparse.SUPPRESS)
