@@ -110,7 +110,7 @@ build/otter-env/.installed: notebooks/book/otter.txt tests/constraints.txt $(STA
 	@$(BIN)/python -m venv build/otter-env
 	@build/otter-env/bin/python -m pip install --quiet --upgrade pip
 	@build/otter-env/bin/python -m pip install --quiet -r notebooks/book/otter.txt -c tests/constraints.txt
-	@$(BIN)/python -c 'import sysconfig as s; print(s.get_path("purelib"))' > "$$(build/otter-env/bin/python -c 'import sysconfig as s; print(s.get_path("purelib"))')/course.pth"
+	@$(BIN)/python -c 'import sysconfig as s; print("import site; site.addsitedir({!r})".format(s.get_path("purelib")))' > "$$(build/otter-env/bin/python -c 'import sysconfig as s; print(s.get_path("purelib"))')/course.pth"
 	@touch $@
 
 assignment: build/otter-env/.installed  ## exercises as Otter-Grader assignments, in build/assignment (NAMES="04")

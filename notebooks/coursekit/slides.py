@@ -82,7 +82,7 @@ def deck(notebook):
     """Return the notebook of a deck: what its slides show, and the speaker's notes."""
     write_alts(notebook)
     cells, section = [], ""
-    for cell in notebook.cells:
+    for cell, following in zip(notebook.cells, [*notebook.cells[1:], None], strict=True):
         if cell.cell_type == "markdown":
             headings = [text for marks, text in HEADING.findall(cell.source) if len(marks) <= 2]
             section = headings[-1] if headings else section
@@ -96,6 +96,8 @@ def deck(notebook):
         if text:
             short = condensed(text)
             cells.append(_text(short, kind))
+            if re.fullmatch("#.*", short) and following and following.get("outputs"):
+                cells.append(_shown(following, "-"))  # a heading over what the next cell prints
             if short != cell.source.strip():
                 cells.append(_text(cell.source, "notes"))
         else:
@@ -128,7 +130,10 @@ def on_a_slide(source: str) -> str:
     titles = [part.split("\n")[0].lstrip("# ").strip() for part in parts]
     fit = [p for p, t in zip(parts, titles, strict=True) if p.strip() and t not in NO_SLIDE]
     text = fit[-1].strip() if fit else ""
-    return re.split(r"(?m)^### Exercise", text)[0].strip() or text
+    without, *exercises = re.split(r"(?m)^### (?=Exercise)", text)
+    if exercises and len(without.strip().splitlines()) <= 1:  # the section is its exercise
+        without = f"{without.strip()}\n\n{exercises[0].splitlines()[0]}"
+    return without.strip()
 
 
 def condensed(text: str) -> str:
@@ -138,12 +143,28 @@ def condensed(text: str) -> str:
     kept, words = [], 0
     for block in re.split(r"\n\s*\n", text):
         shown = block if block.lstrip().startswith(WHOLE) else _main_sentences(block)
+        if words + len(shown.split()) > WORDS:
+            shown = _fitting(block, WORDS - words)
         always = block.lstrip().startswith(("#", "$$", "**Predict.**"))
         length = len(shown.split())
-        if always or words + length <= WORDS:
+        if shown and (always or words + length <= WORDS):
             kept.append(shown)
             words += 0 if always else length
     return "\n\n".join(kept)
+
+
+def _fitting(block: str, words: int) -> str:
+    """What of a block fits: items of a list with their first sentence, rows, sentences."""
+    if block.lstrip().startswith(("- ", "* ", "1. ")):
+        items = re.split(r"\n(?=[-*] |\d+\. )", block)
+        parts, joint = [SENTENCE_END.split(item)[0] for item in items], "\n"
+    elif block.lstrip().startswith("|"):
+        parts, joint = block.splitlines(), "\n"
+    else:
+        parts, joint = SENTENCE_END.split(block), " "
+    while parts and len(" ".join(parts).split()) > words:
+        parts.pop()
+    return joint.join(parts)
 
 
 def _main_sentences(paragraph: str) -> str:

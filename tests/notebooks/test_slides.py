@@ -93,6 +93,23 @@ def test_a_long_text_is_cut_and_stands_in_the_notes():
     assert len(condensed(long).split()) <= WORDS
 
 
+def test_of_a_long_list_the_items_that_fit_are_shown_with_their_first_sentence():
+    items = [f"- Number {i} says this. " + "More of it. " * 20 for i in range(30)]
+    shown = condensed("## Summary\n\n" + "\n".join(items)).splitlines()
+    assert shown[2] == "- Number 0 says this."
+    assert 10 < len(shown) < 32
+
+
+@pytest.mark.parametrize("entry", TAGGED, ids=lambda e: e["name"])
+def test_no_slide_is_a_heading_alone(entry):
+    cells = deck(read(HERE.path_of(entry))).cells
+    starts = [i for i, c in enumerate(cells) if slide_type(c) == "slide"]
+    for start, end in zip(starts, [*starts[1:], len(cells)], strict=True):
+        shown = [c for c in cells[start:end] if c.metadata["slideshow"]["slide_type"] != "notes"]
+        lines = [line for c in shown for line in c.source.splitlines() if line.strip()]
+        assert len(shown) > 1 or len(lines) > 1, lines
+
+
 def test_exercises_references_and_the_end_of_the_section_before_stay_out():
     assert on_a_slide("Words before.\n\n## 1 · New\n\nText.") == "## 1 · New\n\nText."
     assert on_a_slide("## 1 · New\n\nText.\n\n### Exercise 1 (read): x\n\nDo.") == (
