@@ -153,7 +153,7 @@ COMPARISONS = [
     (-0.015, -0.001, 1.00),  # behind, and within two points
     (-0.031, 0.019, 0.95),  # two points excluded, equivalence not shown
     (-0.031, 0.033, 0.95),  # hardly a difference, and wide
-    (0.004, 0.041, 0.09),  # above zero on its own, not after Holm
+    (0.004, 0.041, 0.06),  # above zero on its own, not after Holm
     (0.021, 0.060, 0.001),  # ahead by more than two points
     (-0.020, 0.010, 0.70),  # the margin itself is not inside
     (-0.050, 0.020, 0.90),  # nor excluded
