@@ -45,6 +45,7 @@ BOTH |= {
     "story",
     "stories",
     "optimizer",
+    "biased",
 }
 CODE = ("hqnn_utils", "tests", "notebooks/course.py", "notebooks/coursekit", "notebooks/book")
 # References keep their authors' spelling, and so do links.
