@@ -564,9 +564,8 @@ EXERCISES = {
             "Begin with `h = x / np.pi`, a new array. Then loop over the two rows of biases.",
             "In each layer loop over the four pairs and turn the two values; behind the loop over "
             "pairs comes the tanh of h plus the row.",
-            "Both values of a pair are set in one assignment, "
-            "`h[i], h[j] = c * h[i] - s * h[j], s * h[i] + c * h[j]`, so that both right-hand "
-            "sides see the old values.",
+            "Both values of a pair are set in one assignment, `h[i], h[j] = ..., ...`, so that "
+            "both right-hand sides see the old values. They are the two rows of the rotation.",
         ),
         model=mixing,
     ),
