@@ -9,39 +9,10 @@ import pytest
 import torch
 from scipy.linalg import eigh
 from scipy.stats import bootstrap
-from sklearn.metrics import accuracy_score, recall_score, roc_auc_score
-from statsmodels.stats.proportion import proportion_confint
+from sklearn.metrics import roc_auc_score
 from written_in import written_in
 
 from hqnn_utils.quantum import CircuitSpec, build_qnode, expectations, init_weights
-from hqnn_utils.records import Record
-
-# ---------------------------------------------------------------- notebook 08: ensembles
-
-
-def test_ensembles_average_probabilities():
-    ensemble = written_in("08")["ensemble"]
-    rng = np.random.default_rng(0)
-    y = (np.arange(90) % 3 == 0).astype(int)
-    p = 1 / (1 + np.exp(-(rng.normal(size=(4, 90)) + 2 * y - 1)))
-    parts = [
-        dict(ids=[f"test/{i}" for i in range(90)], labels=y.tolist(), probabilities=row.tolist())
-        for row in p
-    ]
-    runs = [
-        Record(f"d-{s}", dict(head="dressed", seed=s), {}, {}, {"test": part})
-        for s, part in enumerate(parts)
-    ]
-    mean = p.mean(axis=0)
-    row = ensemble({"d": runs}).loc["d"]
-    assert row["seeds averaged"] == 4
-    assert row["auc"] == f"{roc_auc_score(y, mean):.3f}"
-    right = accuracy_score(y, mean >= 0.5)
-    low, high = proportion_confint(round(right * 90), 90, method="wilson")
-    assert row["accuracy"] == f"{right:.3f} ({low:.3f} to {high:.3f})"
-    assert row["sensitivity"] == f"{recall_score(y, mean >= 0.5):.3f}"
-    assert row["specificity"] == f"{recall_score(y, mean >= 0.5, pos_label=0):.3f}"
-
 
 # ---------------------------------------------------------------- notebook 07: circuits for images
 
