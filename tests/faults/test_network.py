@@ -126,7 +126,8 @@ def test_data_that_cannot_be_seen_are_not_missing(tmp_path, monkeypatch, what):
 
 
 CTRL_C = """
-import sys, medmnist
+import signal, sys, medmnist
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 from hqnn_utils.data import load_breastmnist
 about = {"url": sys.argv[1] + "/f.npz", "MD5": "0" * 32}
 medmnist.INFO["breastmnist"] = {**medmnist.INFO["breastmnist"], **about}

@@ -389,7 +389,9 @@ def test_circuits_take_the_spec_and_the_engine(name):
         assert (circuit.spec, circuit.engine) == (spec, engine)
         assert torch.equal(circuit.weights, wanted.weights)
         assert circuit.weights.requires_grad is (name != "frozen")
-    with pytest.raises(ValueError, match=r"^unknown engine 'qiskit'; known: fused, pennylane$"):
+    with pytest.raises(
+        ValueError, match=r"^unknown engine 'qiskit'; known: fused, pennylane, sampled$"
+    ):
         CORES[name](spec, "qiskit")
 
 
