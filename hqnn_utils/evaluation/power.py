@@ -1,4 +1,4 @@
-"""What a test can notice: its power, the difference it detects, the images it needs."""
+"""What a test can notice: its power, and the images it needs."""
 
 from __future__ import annotations
 
@@ -71,24 +71,6 @@ def images_needed(
             )
     between = range(too_few + 1, enough)
     return between.start + bisect_left(between, power, key=power_of)
-
-
-def detectable_difference(error: float, power: float = 0.8, alpha: float = 0.05) -> float:
-    """Smallest true difference that a two-sided test notices with the given power.
-
-    ``error`` is the standard error of the difference; normal approximation, the far tail left out.
-
-    Raises
-    ------
-    ValueError : a negative error, or a power or an alpha that is not between 0 and 1.
-    """
-    from scipy.stats import norm
-
-    if not error >= 0 or not 0 < power < 1 or not 0 < alpha < 1:
-        raise ValueError(
-            f"need error >= 0, power and alpha between 0 and 1, got {error}, {power}, {alpha}"
-        )
-    return float((norm.ppf(1 - alpha / 2) + norm.ppf(power)) * error)
 
 
 def power_for(difference: float, error: float, alpha: float = 0.05) -> float:

@@ -10,7 +10,6 @@ processes can do it. Whoever reads the family reads both; the end of the study f
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from importlib import resources
@@ -22,6 +21,7 @@ from hqnn_utils.records.record import (
     RecordError,
     cannot_write,
     check_digest,
+    digest_of,
     load_record,
     with_digest,
     write_json_atomically,
@@ -70,8 +70,7 @@ def _share(value, shared: dict) -> str:
 
 
 def _key(value) -> str:
-    text = json.dumps(value, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:10]
+    return digest_of(value)[:10]
 
 
 def _as_columns(history: list[dict]) -> dict | list:

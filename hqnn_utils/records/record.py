@@ -107,7 +107,7 @@ class Record:
     def fingerprint(self) -> str:
         """SHA-256 of what two identical runs must share: everything but time and machine."""
         stable = {k: v for k, v in self.plain().items() if k not in VOLATILE}
-        return hashlib.sha256(json.dumps(stable, sort_keys=True).encode()).hexdigest()
+        return digest_of(stable)
 
 
 def check_name(name: str) -> None:
@@ -136,16 +136,17 @@ def _what_is_wrong(part: dict) -> str | None:
 def with_digest(content: dict) -> dict:
     """JSON content together with its SHA-256, so that a flipped bit is noticed when it is read."""
     content = plain(content)
-    return {**content, "digest": _digest(content)}
+    return {**content, "digest": digest_of(content)}
 
 
 def check_digest(content: dict, digest: str | None) -> None:
     """RecordError where content, without its digest, is not what the digest was made of."""
-    if digest is not None and digest != _digest(content):
+    if digest is not None and digest != digest_of(content):
         raise RecordError("its digest does not fit: it was changed after it was written")
 
 
-def _digest(content: dict) -> str:
+def digest_of(content) -> str:
+    """SHA-256 of JSON content, whatever the order of its keys."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

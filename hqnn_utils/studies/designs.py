@@ -344,18 +344,23 @@ def answer_in_words(judged: dict) -> str:
     main, planted = tables[BREAST_IMAGES[0]], judged["planted_v2"]
     first = "no circuit" if not won else f"a circuit ({', '.join(won)})"
     known = ", ".join(f"{_said(main, word).sum()} {word}" for word in VERDICTS if word != SUPPORTED)
-    asked = sum((t["verdict"] != "").sum() for t in tables.values())
+    asked = sum(_asked(t) for t in tables.values())
     return (
         f"In {asked} planned comparisons on breast images, {first} was found to add to the AUC of "
         f"a classifier (main table: {known}), while the same judge says so in "
-        f"{_said(planted, SUPPORTED).sum()} of {_said(planted, '', False).sum()} comparisons "
+        f"{_said(planted, SUPPORTED).sum()} of {_asked(planted)} comparisons "
         "where a circuit had made the labels."
     )
 
 
-def _said(table, word: str, same: bool = True):
-    """Which claims of a table got a word, or another one than it."""
-    return (table["verdict"] == word) == same
+def _said(table, word: str):
+    """Which claims of a table got a word."""
+    return table["verdict"] == word
+
+
+def _asked(table) -> int:
+    """How many claims of a table were judged; the others are only reported."""
+    return (table["verdict"] != "").sum()
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -141,6 +141,19 @@ def deepquantum(spec, weights, device):
     return lambda x: circuit(x).reshape(len(x), -1).abs().square() @ signs, leaves
 
 
+def tensorcircuit_state(spec, x, w):
+    """The state for one row, in the backend that is set."""
+    import tensorcircuit as tc
+
+    circuit = tc.Circuit(spec.n_qubits)
+    for name, q, what in gates(spec):
+        if name == "CNOT":
+            circuit.cnot(q, what)
+        else:
+            getattr(circuit, name.lower())(q, theta=(x if what[0] == "x" else w)[what[1]])
+    return circuit.state()
+
+
 def tensorcircuit_ng(spec, weights, device):
     import tensorcircuit as tc
 
@@ -151,13 +164,7 @@ def tensorcircuit_ng(spec, weights, device):
     )
 
     def one(x, w):
-        circuit = tc.Circuit(spec.n_qubits)
-        for name, q, what in gates(spec):
-            if name == "CNOT":
-                circuit.cnot(q, what)
-            else:
-                getattr(circuit, name.lower())(q, theta=(x if what[0] == "x" else w)[what[1]])
-        return circuit.state().abs().square() @ signs
+        return tensorcircuit_state(spec, x, w).abs().square() @ signs
 
     batched = backend.vmap(one, vectorized_argnums=0)
     return lambda x: batched(x, weights), [weights]
@@ -302,13 +309,7 @@ def tensorcircuit_in_jax(spec):
     signs = jnp.asarray(z_of_each_qubit(spec.n_qubits).T, dtype=jnp.float32)
 
     def one(x, w):
-        circuit = tc.Circuit(spec.n_qubits)
-        for name, q, what in gates(spec):
-            if name == "CNOT":
-                circuit.cnot(q, what)
-            else:
-                getattr(circuit, name.lower())(q, theta=(x if what[0] == "x" else w)[what[1]])
-        return jnp.abs(circuit.state()) ** 2 @ signs
+        return jnp.abs(tensorcircuit_state(spec, x, w)) ** 2 @ signs
 
     return jax.vmap(one, in_axes=(0, None))
 

@@ -85,3 +85,22 @@ def script(tmp_path):
         if process.poll() is None:
             process.kill()
         process.communicate()
+
+
+@pytest.fixture
+def hold(script):
+    """``hold(path)``: the process that holds the lock of a file, from now on for a minute."""
+
+    def start(path):
+        holder = script(
+            "import sys, time\n"
+            "from hqnn_utils.runtime.files import locked\n"
+            "with locked(sys.argv[1], 5, ''):\n"
+            "    print('held', flush=True)\n"
+            "    time.sleep(60)\n",
+            path,
+        )
+        assert holder.stdout.readline() == "held\n"
+        return holder
+
+    return start

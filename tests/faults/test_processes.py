@@ -122,18 +122,10 @@ def test_the_thousandth_record_costs_as_much_as_the_first(tmp_path, monkeypatch)
     assert appended(path).stat().st_size == line + 10**7 + 1 + line
 
 
-def test_a_held_lock_is_an_error_and_no_hang(tmp_path, monkeypatch, script):
+def test_a_held_lock_is_an_error_and_no_hang(tmp_path, monkeypatch, hold):
     monkeypatch.setattr(families_module, "PATIENCE", 0.2)
     path = tmp_path / "f.json"
-    holder = script(
-        "import sys, time\n"
-        "from hqnn_utils.runtime.files import locked\n"
-        "with locked(sys.argv[1], 5, ''):\n"
-        "    print('held', flush=True)\n"
-        "    time.sleep(60)\n",
-        appended(path),
-    )
-    assert holder.stdout.readline() == "held\n"
+    holder = hold(appended(path))
     with pytest.raises(StorageError, match=r"has been in use by another process for 0 seconds"):
         append_record(record("a"), path)
     holder.kill()

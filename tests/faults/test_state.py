@@ -158,16 +158,8 @@ def test_new_records_replace_the_old_ones_when_they_are_complete(stored, monkeyp
     assert there == ["curves/c.json", "new.json"]
 
 
-def test_two_make_notebooks_at_once(stored, script):
+def test_two_make_notebooks_at_once(stored, hold):
     tree, _ = stored
-    holder = script(
-        "import sys, time\n"
-        "from hqnn_utils.runtime.files import locked\n"
-        "with locked(sys.argv[1], 5, ''):\n"
-        "    print('held', flush=True)\n"
-        "    time.sleep(60)\n",
-        tree.root / "build" / "execute",
-    )
-    assert holder.stdout.readline() == "held\n"
+    hold(tree.root / "build" / "execute")
     with pytest.raises(SystemExit, match="wait until the other run of make notebooks has ended"):
         running.execute(tree, ["00"])

@@ -86,6 +86,24 @@ def _spread(number, bit):
 
 
 @njit(**OPTIONS)
+def _two(t, mask, role):
+    """The ``t``-th pair of basis states that a rotation connects: its qubit 0, then 1."""
+    k = _spread(t, mask & -mask)
+    k ^= mask * _odd(k & role)
+    return k, k ^ mask
+
+
+@njit(**OPTIONS)
+def _four(t, low, high, m1, r1, m2, r2):
+    """The ``t``-th four basis states that two rotations connect: both qubits 0, the first one
+    turned, the second one, both. ``low`` and ``high`` are the masks' :func:`_lowest_bits`.
+    """
+    k = _spread(_spread(t, low), high)
+    k ^= (m1 * _odd(k & r1)) ^ (m2 * _odd(k & r2))
+    return k, k ^ m1, k ^ m2, k ^ m1 ^ m2
+
+
+@njit(**OPTIONS)
 def _lowest_bits(one, two):
     """Two bits, the smaller first: the numbers with both of them zero are one of each four that the
     masks ``one`` and ``two`` connect.
@@ -168,9 +186,7 @@ def _rotate(psi, program, first, count, shared, cos, sin):
         low, high = _lowest_bits(m1, m2)
         c1, s1, c2, s2 = cos[q, 0], sin[q, 0], cos[q + 1, 0], sin[q + 1, 0]
         for t in range(size >> 2):
-            k = _spread(_spread(t, low), high)
-            k ^= (m1 * _odd(k & r1)) ^ (m2 * _odd(k & r2))
-            i, j, k_ij = k ^ m1, k ^ m2, k ^ m1 ^ m2
+            k, i, j, k_ij = _four(t, low, high, m1, r1, m2, r2)
             for lane in range(lanes):
                 a, b, c, d = psi[k, lane], psi[i, lane], psi[j, lane], psi[k_ij, lane]
                 a, b = c1 * a - s1 * b, s1 * a + c1 * b
@@ -181,11 +197,8 @@ def _rotate(psi, program, first, count, shared, cos, sin):
                 psi[k_ij, lane] = s2 * b + c2 * d
     for q in range(paired, count):
         mask, role = program.rotations[first + q, 0], program.rotations[first + q, 1]
-        pivot = mask & -mask
         for t in range(size >> 1):
-            k = _spread(t, pivot)
-            k ^= mask * _odd(k & role)
-            i = k ^ mask
+            k, i = _two(t, mask, role)
             for lane in range(lanes):
                 a, b, c, s = psi[k, lane], psi[i, lane], cos[q, lane], sin[q, lane]
                 psi[k, lane] = c * a - s * b
@@ -213,9 +226,7 @@ def _unrotate(psi, lam, program, first, count, shared, cos, sin, sums):
         low, high = _lowest_bits(m1, m2)
         c1, s1, c2, s2 = cos[q, 0], sin[q, 0], cos[q + 1, 0], sin[q + 1, 0]
         for t in range(size >> 2):
-            k = _spread(_spread(t, low), high)
-            k ^= (m1 * _odd(k & r1)) ^ (m2 * _odd(k & r2))
-            i, j, k_ij = k ^ m1, k ^ m2, k ^ m1 ^ m2
+            k, i, j, k_ij = _four(t, low, high, m1, r1, m2, r2)
             for lane in range(lanes):
                 a, b, c, d = psi[k, lane], psi[i, lane], psi[j, lane], psi[k_ij, lane]
                 e, f, g, h = lam[k, lane], lam[i, lane], lam[j, lane], lam[k_ij, lane]
@@ -240,11 +251,8 @@ def _unrotate(psi, lam, program, first, count, shared, cos, sin, sums):
         _flush(g2, sums[q + 1])
     for q in range(paired, count):
         mask, role = program.rotations[first + q, 0], program.rotations[first + q, 1]
-        pivot = mask & -mask
         for t in range(size >> 1):
-            k = _spread(t, pivot)
-            k ^= mask * _odd(k & role)
-            i = k ^ mask
+            k, i = _two(t, mask, role)
             for lane in range(lanes):
                 a, b, e, f = psi[k, lane], psi[i, lane], lam[k, lane], lam[i, lane]
                 c, s = cos[q, lane], sin[q, lane]

@@ -3,12 +3,12 @@
 import math
 
 import numpy as np
-import pennylane as qp
 import torch
+from judges import pennylanes_count
 
 from hqnn_utils.exercises import faults_06 as faults
 from hqnn_utils.exercises import nb06
-from hqnn_utils.quantum import CircuitSpec, build_qnode
+from hqnn_utils.quantum import CircuitSpec
 
 SPEC = dict(spec=CircuitSpec())
 ROT = dict(spec=CircuitSpec(rotation="Rot", entangler="strong", n_layers=3))
@@ -21,17 +21,6 @@ GOOD = (
     "number, as a device does with its shots. This holds for this family of circuits; for general "
     "circuits, or for drawing bit strings, it says nothing."
 )
-
-
-def pennylanes_count(spec):
-    """What PennyLane's tracker counts for one image: the forward run and the shifted ones."""
-    device = qp.device("default.qubit", wires=spec.n_qubits)
-    node = build_qnode(spec, device=device, diff_method="parameter-shift")
-    x = torch.zeros(spec.n_inputs, dtype=torch.float64, requires_grad=True)
-    weights = torch.zeros(spec.weight_shape, dtype=torch.float64, requires_grad=True)
-    with qp.Tracker(device) as tracker:
-        torch.stack(list(node(x, weights))).sum().backward()
-    return tracker.totals["executions"]
 
 
 def layer_by_cat(qnode, x, weights):

@@ -2,10 +2,9 @@
 
 import math
 
-import pennylane as qp
-import torch
+from judges import pennylanes_count
 
-from hqnn_utils.quantum import CircuitSpec, build_qnode
+from hqnn_utils.quantum import CircuitSpec
 
 ERROR = dict(error=0.01)
 BIG = dict(spec=CircuitSpec(n_qubits=8, n_layers=3, reupload=True), images=546)
@@ -15,23 +14,12 @@ ROOM = dict(gib=12, copies=3)
 UNEVEN = dict(gib=10, copies=3)  # 28.7
 
 
-def pennylanes_count(spec, images):
-    """What PennyLane's tracker counts for one image, times the images."""
-    device = qp.device("default.qubit", wires=spec.n_qubits)
-    node = build_qnode(spec, device=device, diff_method="parameter-shift")
-    x = torch.zeros(spec.n_inputs, dtype=torch.float64, requires_grad=True)
-    weights = torch.zeros(spec.weight_shape, dtype=torch.float64, requires_grad=True)
-    with qp.Tracker(device) as tracker:
-        torch.stack(list(node(x, weights))).sum().backward()
-    return images * tracker.totals["executions"]
-
-
 RIGHT = {
     "12.shots": [(10_000, ERROR), (1e4, ERROR), ("10_000", ERROR), (1 / 0.01**2, ERROR)],
     "12.circuits": [
         (546 * 97, BIG),
         (546 * 65, ONCE),
-        (pennylanes_count(**SMALL), SMALL),
+        (SMALL["images"] * pennylanes_count(SMALL["spec"]), SMALL),
         (52962.0, BIG),
     ],
     "12.memory": [(29, ROOM), (29.0, ROOM), (28, UNEVEN)],
