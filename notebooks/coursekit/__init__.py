@@ -16,6 +16,7 @@
 ``scripts``    MathJax and reveal.js, laid beside pages
 ``instructor`` pages for those who teach: timing, usual mistakes, rubrics, quizzes
 ``assignment`` exercises as an assignment for Otter-Grader
+``quizzes``    the six questions of a notebook, in the notebook and in the book
 ``spelling``   codespell on what is read and what is code
 ``glossary``   the technical words and where pages use them
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import nbformat
 
-from coursekit import instructor, slides
+from coursekit import instructor, quizzes, slides
 from coursekit.addresses import launch_links
 from coursekit.comments import code_only
 from coursekit.files import Tree, read, renewed, tags
@@ -43,6 +43,9 @@ def gather(tree: Tree, out: Path) -> Path:
     for entry in course["notebooks"]:
         path = tree.path_of(entry)
         page = page_of(read(path), course, entry, times)
+        page.cells = [
+            quizzes.page_cell(tree, cell) if quizzes.asks(cell) else cell for cell in page.cells
+        ]
         (out / path.name).write_text(nbformat.writes(page), encoding="utf-8")
     glossary = tree.glossary.read_text(encoding="utf-8")
     (out / "glossary.md").write_text(linked_glossary(glossary, course), encoding="utf-8")

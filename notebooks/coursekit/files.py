@@ -153,8 +153,8 @@ def code_digest(notebook) -> str:
     """Digest of the code cells: stored when they are executed, compared by a test.
 
     The install cell does not count: an instructor's retarget changes it, and no output depends on
-    it. Nor do comments for pages (``comments``).
+    it. Nor do the cell of the quiz and comments for pages (``comments``).
     """
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    code = [code_only(cell.source) for cell in cells if "bootstrap" not in tags(cell)]
+    code = [code_only(cell.source) for cell in cells if not {"bootstrap", "quiz"} & set(tags(cell))]
     return hashlib.sha256(json.dumps(code).encode()).hexdigest()

@@ -1,14 +1,14 @@
 """Badges and install cells from ``course.yml``, tables and picture of the README from records.
 
-``sync`` rewrites them all, folds solutions and gives figures their alt texts. ``retarget`` sets the
-course's address first.
+``sync`` rewrites them all, folds solutions, gives figures their alt texts and adds the quiz.
+``retarget`` sets the course's address first.
 """
 
 from __future__ import annotations
 
 import re
 
-from coursekit import answer, tables
+from coursekit import answer, quizzes, tables
 from coursekit.addresses import clean_address, clone_address, launch_links, remote_address
 from coursekit.alt import write_alts
 from coursekit.files import Tree, read, tags, write, write_text
@@ -128,7 +128,9 @@ def sync_notebooks(tree: Tree, check: bool = False, entries: list[dict] | None =
         if not path.exists():
             raise SystemExit(f"course.yml names {path.name}, which does not exist")
         notebook = read(path)
-        if _renew_cells(notebook, course, entry, times):
+        has_quiz = quizzes.quiz_path(tree, entry["name"][:2]).exists()
+        placed = has_quiz and quizzes.place(notebook, entry["name"][:2])
+        if _renew_cells(notebook, course, entry, times) or placed:
             stale.append(path.name)
             if not check:
                 write(notebook, path)

@@ -77,12 +77,15 @@ def read_glossary(path: Path) -> list[Entry]:
 
 
 def prose(notebook) -> str:
-    """Return the running text behind the opening and before the references, with its bold words."""
+    """Return the running text behind the opening and before the references, with its bold words.
+
+    The heading of the quiz, which ``sync`` writes, is no text of the author's.
+    """
     parts = []
     opened = False
     for cell in notebook.cells:
         opened = opened or "parameters" in tags(cell)
-        if cell.cell_type != "markdown" or not opened:
+        if cell.cell_type != "markdown" or not opened or "quiz" in tags(cell):
             continue
         text, found, _ = cell.source.partition("## References")
         parts.append(NOT_PROSE.sub(" ", text))

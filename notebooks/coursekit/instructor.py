@@ -9,22 +9,21 @@ run. What an author adds (questions for a discussion, what to skip) stands in
 from __future__ import annotations
 
 import ast
-import importlib.util
-import json
 import re
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
 
 from coursekit.files import Tree, read, tags
+from coursekit.quizzes import TAG as QUIZ
+from coursekit.quizzes import quiz_path, to_html
 from coursekit.slides import count_slides
 
 # Minutes: how long a student takes. Measured on nobody yet: a teacher's estimate.
 WORDS_A_MINUTE = 130
 CODE_LINES_A_MINUTE = 15
-MINUTES = {"read": 3, "write": 8, "fault": 6, "judge": 8, "predict": 1}
+MINUTES = {"read": 3, "write": 8, "fault": 6, "judge": 8, "predict": 1, "quiz": 6}
 EXERCISE = re.compile(r"^### Exercise (?P<number>\d+) \((?P<rung>\w+)\): (?P<title>.*)$", re.M)
 SECTION = re.compile(r"^## (?P<title>.*)$", re.M)
 NO_SECTION = {"References"}
@@ -38,7 +37,7 @@ class Section:
     Attributes
     ----------
     title : of its heading.
-    words, lines, predictions : how much there is to read and to answer.
+    words, lines, predictions, quizzes : how much there is to read and to answer.
     exercises : of each, its number, its rung and its title.
     """
 
@@ -46,13 +45,15 @@ class Section:
     words: int = 0
     lines: int = 0
     predictions: int = 0
+    quizzes: int = 0
     exercises: list[tuple[str, str, str]] = field(default_factory=list)
 
     @property
     def reading(self) -> float:
         """Minutes without exercises."""
         reading = self.words / WORDS_A_MINUTE + self.lines / CODE_LINES_A_MINUTE
-        return reading + self.predictions * MINUTES["predict"]
+        answering = self.predictions * MINUTES["predict"] + self.quizzes * MINUTES["quiz"]
+        return reading + answering
 
     @property
     def practice(self) -> int:
@@ -86,6 +87,8 @@ def sections(notebook) -> list[Section]:
                 found[-1].predictions += part.count("**Predict.**")
                 exercises = [m.group("number", "rung", "title") for m in EXERCISE.finditer(part)]
                 found[-1].exercises += exercises
+        elif QUIZ in tags(cell):
+            found[-1].quizzes += 1
         elif not {"solution", "hide-input", "bootstrap"} & set(tags(cell)):
             found[-1].lines += len(cell.source.splitlines())
     return [section for section in found if section.title not in NO_SECTION]
@@ -201,11 +204,6 @@ def _assigned(body) -> dict:
         for target in statement.targets
         if isinstance(target, ast.Name)
     }
-
-
-def quiz_path(tree: Tree, number: str) -> Path:
-    """The questions of a notebook's quiz."""
-    return tree.root / "hqnn_utils" / "exercises" / "quizzes" / f"{number}.json"
 
 
 def page_names(tree: Tree, course: dict) -> list[str]:
@@ -361,25 +359,12 @@ def quizzes(tree: Tree, course: dict) -> str:
         "# Quizzes",
         "",
         "Six questions a notebook, for the end of a lesson or before the next one. Choose an "
-        "answer, and you read what is to be said about it. Nothing is recorded. In a notebook, "
-        '`quiz("04")` shows the same (`from hqnn_utils.exercises import quiz`).',
+        "answer, and you read what is to be said about it. Nothing is recorded. Each notebook has "
+        "its questions near its end too.",
     ]
-    to_html = _quiz_module(tree).to_html
     for entry in course["notebooks"]:
-        path = quiz_path(tree, entry["name"][:2])
-        if path.exists():
-            questions = json.loads(path.read_text(encoding="utf-8"))
-            number = entry["name"][:2]
+        number = entry["name"][:2]
+        if quiz_path(tree, number).exists():
             lines += ["", f"(quiz-{number})=", f"## {number} · {entry['title']}", ""]
-            lines += ["```{raw} html", to_html(questions, f"quiz{number}"), "```"]
+            lines += ["```{raw} html", to_html(tree, number), "```"]
     return "\n".join(lines) + "\n"
-
-
-def _quiz_module(tree: Tree):
-    """``hqnn_utils.exercises.quiz`` without the package and all that it needs."""
-    source = tree.root / "hqnn_utils" / "exercises" / "quiz.py"
-    spec = importlib.util.spec_from_file_location("hqnn_quiz", source)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module

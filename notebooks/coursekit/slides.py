@@ -23,6 +23,7 @@ from coursekit.alt import write_alts
 from coursekit.comments import code_only
 from coursekit.figures import figures
 from coursekit.files import Tree, read, renewed, tags, write
+from coursekit.quizzes import TITLE
 from coursekit.scripts import MATHJAX, copy_mathjax, copy_reveal
 
 HERE = Path(__file__).resolve().parent
@@ -32,7 +33,13 @@ LINES = 14  # of code on a slide
 SENTENCE_END = re.compile(r"(?<=[.?!])\s+(?=[A-Z(*`])")
 HEADING = re.compile(r"^(#+) (.*)$", re.M)
 WHOLE = ("#", "|", "- ", "* ", "1. ", "> ", "$$", "![", "**")
-NO_SLIDE = ("What this does not show", "References", "Provenance", "Predicted and seen")
+NO_SLIDE = (
+    "What this does not show",
+    "References",
+    "Provenance",
+    "Predicted and seen",
+    TITLE,
+)
 
 
 def slide_type(cell) -> str:

@@ -8,6 +8,7 @@ from coursekit.addresses import launch_links
 from coursekit.alt import write_alts
 from coursekit.book import ALT_KEY, filled, gather, linked_glossary, marked, page_of
 from coursekit.files import HERE, read, tags
+from coursekit.quizzes import asks
 
 ENTRY = dict(name="00_start_here", title="Start", question="Why?", needs="nothing", data="none")
 COURSE = dict(repository=None, branch="main", notebooks=[ENTRY])
@@ -34,7 +35,11 @@ def test_every_notebook_is_a_page_and_valid(sources):
         made = read(sources / f"{entry['name']}.ipynb")
         nbformat.validate(made)
         stored = read(HERE.path_of(entry))
-        outputs = [c.outputs for c in stored.cells if c.cell_type == "code"]
+        asked = [c for c in stored.cells if asks(c)]
+        shown = [c for c in made.cells if "hqnn-quiz" in c.source]
+        assert [c.id for c in shown] == [c.id for c in asked]
+        assert all(c.source.count("<fieldset>") == 6 for c in shown)
+        outputs = [c.outputs for c in stored.cells if c.cell_type == "code" and not asks(c)]
         assert [c.outputs for c in made.cells if c.cell_type == "code"] == outputs
 
 

@@ -11,6 +11,7 @@ from coursekit.figures import figures
 from coursekit.files import HERE, code_digest, read, tags
 from coursekit.generated import bootstrap_source
 from coursekit.glossary import prose
+from coursekit.quizzes import quiz_path
 from coursekit.student import checked, names_used, needed_later, parsed
 
 from hqnn_utils.exercises import RUNGS, exercise
@@ -321,7 +322,19 @@ def test_predictions_are_committed_to_and_confronted(entry, notebook):
     ((shown, listed),) = calls(notebook, "predictions")
     assert listed == number
     assert shown > max(index for index, _ in revealed)
-    assert shown >= len(notebook.cells) - 6, "near the end"
+    assert shown >= len(notebook.cells) - 8, "near the end"
+
+
+@each_rebuilt
+def test_the_quiz_of_the_notebook_stands_near_its_end(entry, notebook):
+    """``course.py sync`` puts it there; it is stored without an output, see ``quizzes``."""
+    number = entry["name"][:2]
+    assert quiz_path(HERE, number).exists(), f"six questions: {quiz_path(HERE, number)}"
+    (_, text), (index, cell) = tagged(notebook, "quiz")
+    assert text.source.startswith("## Six questions")
+    assert calls(notebook, "quiz") == [(index, number)]
+    assert cell.outputs == []
+    assert index >= len(notebook.cells) - 7, "near the end"
 
 
 @each_rebuilt
