@@ -90,6 +90,7 @@ def deck(notebook):
     write_alts(notebook)
     cells, section = [], ""
     for cell, following in zip(notebook.cells, [*notebook.cells[1:], None], strict=True):
+        begun = section  # what a text belongs to that stands before a heading in its cell
         if cell.cell_type == "markdown":
             headings = [text for marks, text in HEADING.findall(cell.source) if len(marks) <= 2]
             section = headings[-1] if headings else section
@@ -98,7 +99,7 @@ def deck(notebook):
             continue
         text = on_a_slide(cell.source) if cell.cell_type == "markdown" else ""
         if kind == "slide" and not text.startswith("#"):
-            cells.append(_text(f"### {section}", kind))
+            cells.append(_text(f"### {begun}", kind))
             kind = "-"
         if text:
             short = condensed(text)

@@ -67,6 +67,13 @@ def test_a_figure_stands_under_the_heading_of_its_section():
     assert figure.metadata["hqnn_code"] is False, "a figure is shown without its code"
 
 
+def test_a_text_before_a_heading_in_its_cell_belongs_to_the_section_before():
+    both = text("Each call costs time.\n\n## Predicted and seen")
+    _, heading, words = made(text("## 9 · The price"), both)[:3]
+    assert heading.source == "### 9 · The price"
+    assert words.source == "Each call costs time."
+
+
 def test_short_code_is_shown_and_long_code_is_not():
     section = text("## 1 · A section")
     short, long = "x = 1", "\n".join(f"x{i} = {i}" for i in range(30))
