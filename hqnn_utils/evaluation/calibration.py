@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from hqnn_utils.evaluation.metrics import check_predictions
+from hqnn_utils.evaluation.arguments import check_arguments
+from hqnn_utils.evaluation.metrics import check_predictions, check_probabilities
 
 
 def _bin_of(p: np.ndarray, n_bins: int) -> np.ndarray:
     """Number of the bin of equal width that holds each probability; 1 belongs to the last one."""
-    if n_bins < 1:
-        raise ValueError(f"n_bins must be at least 1, got {n_bins}")
+    check_arguments(locals())
     return np.minimum((p * n_bins).astype(int), n_bins - 1)
 
 
@@ -49,7 +49,9 @@ def ece_floor(p, n_bins: int = 10, n_resamples: int = 1000, seed: int = 0) -> np
     exactly the stated probabilities (consistency resampling, Broecker and Smith,
     doi 10.1175/WAF993.1).
     """
-    _, p = check_predictions(np.zeros(np.shape(p)), p)
+    check_arguments(locals())
+    p = check_probabilities(p)
+    _, p = check_predictions(np.zeros(p.shape), p)
     labels = np.random.default_rng(seed).random((n_resamples, len(p))) < p
     in_bin = _bin_of(p, n_bins)[:, None] == np.arange(n_bins)
     gap_of_bins = np.abs((labels - p) @ in_bin)
@@ -63,13 +65,12 @@ def apply_temperature(p, temperature: float) -> np.ndarray:
 
     Raises
     ------
-    ValueError : a temperature that is not positive.
+    ValueError : a temperature that is not positive, or what is no probability.
     """
     from scipy.special import expit, logit
 
-    if not temperature > 0:
-        raise ValueError(f"temperature must be positive, got {temperature}")
-    inside = np.clip(np.asarray(p, float), 1e-12, 1 - 1e-12)  # 0 and 1 have no finite logit
+    check_arguments(locals())
+    inside = np.clip(check_probabilities(p), 1e-12, 1 - 1e-12)  # 0 and 1 have no finite logit
     return expit(logit(inside) / temperature)
 
 

@@ -17,7 +17,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hqnn_utils.evaluation.arguments import check_arguments, numbers
 from hqnn_utils.evaluation.comparison import holm, two_level_resamples
+from hqnn_utils.runtime.words import a, by_name, real
 
 MARGIN = 0.02  # two points: differences inside it count as no difference
 ALPHA = 0.05
@@ -31,6 +33,8 @@ ESTIMANDS = {
     "images": "networks trained on these training images, asked about other images",
     "training sets": "networks trained on other training images too",
 }
+
+ERROR = real(0, "a standard error", above=True)
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,7 @@ def on_other_images(
     the resamples below, inside and above the margin are read as probabilities, as the Bayesian
     bootstrap does (Rubin 1981, doi 10.1214/aos/1176345338).
     """
+    check_arguments(locals())
     gain, resampled = two_level_resamples(
         y, p_a, p_b, score=score, n_resamples=n_resamples, seed=seed
     )
@@ -118,12 +123,10 @@ def on_other_training_sets(gaps, test_to_train: float = 1 / 4, margin: float = M
     """
     from scipy.stats import t
 
-    gaps = np.asarray(gaps, float)
-    if gaps.ndim != 1 or len(gaps) < 2 or not np.isfinite(gaps).all() or not test_to_train > 0:
-        raise ValueError(
-            "need two or more finite gaps and test_to_train above 0, "
-            f"got shape {gaps.shape} and {test_to_train}"
-        )
+    check_arguments(locals())
+    gaps = numbers("gaps", gaps)
+    if gaps.ndim != 1 or len(gaps) < 2 or not np.isfinite(gaps).all():
+        raise ValueError(f"need two or more finite gaps, got shape {gaps.shape}")
     n, mean = len(gaps), float(gaps.mean())
     # Without any spread the distribution is a point; SciPy wants a scale above 0.
     error = max(float(np.sqrt(gaps.var(ddof=1) * (1 / n + test_to_train))), 1e-12)
@@ -166,6 +169,8 @@ def verdicts_of(
     -------
     Per claim ``p_better_holm``, ``p_less_holm`` and ``verdict``.
     """
+    check_arguments(locals())
+    by_name(a(Gap), least=1)("gaps", gaps)
     better = holm({name: gap.p_better for name, gap in gaps.items()})
     less = holm({name: gap.p_less for name, gap in gaps.items()})
     found = {}
@@ -215,6 +220,8 @@ def verdict_chances(
     import pandas as pd
     from scipy.stats import t
 
+    check_arguments(locals())
+    by_name(ERROR, least=1)("errors", errors)
     rng = np.random.default_rng(seed)
     names, error = list(errors), np.array(list(errors.values()), float)
     noise = rng.normal(size=(n_studies, len(names))) * error

@@ -6,9 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hqnn_utils.evaluation.arguments import check_arguments, numbers
 from hqnn_utils.evaluation.metrics import check_predictions, rank_auc
-from hqnn_utils.evaluation.resampling import percentile_interval, stratified_resamples
-from hqnn_utils.runtime import choose
+from hqnn_utils.evaluation.resampling import (
+    need_room,
+    percentile_interval,
+    stratified_resamples,
+)
+from hqnn_utils.runtime.words import between, by_name
 
 # ---------------------------------------------------------------- the same images
 
@@ -24,6 +29,7 @@ def mcnemar_exact(y, p_a, p_b, threshold: float = 0.5) -> dict[str, float]:
     from sklearn.metrics import confusion_matrix
     from statsmodels.stats.contingency_tables import mcnemar
 
+    check_arguments(locals())
     y, p_a = check_predictions(y, p_a)
     _, p_b = check_predictions(y, p_b)
     right_a, right_b = (p_a >= threshold) == y, (p_b >= threshold) == y
@@ -47,6 +53,7 @@ def auc_difference(
     -------
     ``difference``, ``low``, ``high``.
     """
+    check_arguments(locals())
     y, p_a = check_predictions(y, p_a)
     _, p_b = check_predictions(y, p_b)
     drawn = stratified_resamples(y, n_resamples, seed)
@@ -69,10 +76,8 @@ def holm(p_values: dict[str, float]) -> dict[str, float]:
     """
     from statsmodels.stats.multitest import multipletests
 
-    values = np.array(list(p_values.values()), float)
-    if len(values) == 0 or not ((values >= 0) & (values <= 1)).all():
-        raise ValueError(f"need p-values between 0 and 1, got {p_values}")
-    _, adjusted, _, _ = multipletests(values, method="holm")
+    by_name(between(0, 1), least=1)("p_values", p_values)
+    _, adjusted, _, _ = multipletests(list(p_values.values()), method="holm")
     return dict(zip(p_values, adjusted.tolist(), strict=True))
 
 
@@ -90,7 +95,8 @@ def mean_interval(values, level: float = 0.95) -> tuple[float, float, float]:
     """
     from scipy.stats import ttest_1samp
 
-    values = np.asarray(values, float)
+    check_arguments(locals())
+    values = numbers("values", values)
     if values.ndim != 1 or len(values) == 0 or not np.isfinite(values).all():
         raise ValueError("need one finite value per seed")
     mean = float(values.mean())
@@ -123,11 +129,13 @@ def paired_seeds(a, b) -> dict[str, float]:
     """
     from scipy.stats import permutation_test
 
-    a, b = np.asarray(a, float), np.asarray(b, float)
+    a, b = numbers("a", a), numbers("b", b)
     if a.shape != b.shape or a.ndim != 1 or len(a) < 2:
         raise ValueError(
             f"need the same seeds, two or more, for both models, got {a.shape} and {b.shape}"
         )
+    if not (np.isfinite(a).all() and np.isfinite(b).all()):
+        raise ValueError("need a finite score for each seed: leave out seeds without one")
     found = permutation_test(
         (a - b,),
         np.mean,
@@ -208,7 +216,7 @@ def two_level_resamples(
 
     Arguments and errors as in :func:`two_level_bootstrap`.
     """
-    choose("score", score, ("auc", "accuracy"))
+    check_arguments(locals())
     y, p_a, p_b = _same_seeds_and_images(y, p_a, p_b)
     drawn = _draw_seeds_and_images(y, len(p_a), n_resamples, seed)
     if score == "auc":
@@ -219,7 +227,7 @@ def two_level_resamples(
 
 
 def _same_seeds_and_images(y, p_a, p_b) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    p_a, p_b = np.atleast_2d(np.asarray(p_a, float)), np.atleast_2d(np.asarray(p_b, float))
+    p_a, p_b = np.atleast_2d(numbers("p_a", p_a)), np.atleast_2d(numbers("p_b", p_b))
     if p_a.shape != p_b.shape:
         raise ValueError(
             f"both models need the same seeds and images, got {p_a.shape} and {p_b.shape}"
@@ -246,6 +254,7 @@ class _Drawn:
 
 
 def _draw_seeds_and_images(y: np.ndarray, n_seeds: int, n_resamples: int, seed: int) -> _Drawn:
+    need_room(n_resamples, len(y) + n_seeds)
     rng = np.random.default_rng(seed)
 
     def draw(n: int) -> np.ndarray:

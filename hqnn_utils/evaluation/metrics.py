@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from hqnn_utils.evaluation.arguments import check_arguments, numbers
 from hqnn_utils.evaluation.resampling import percentile_interval, stratified_resamples
 
 SCORES = (
@@ -26,7 +27,8 @@ def check_predictions(y, p) -> tuple[np.ndarray, np.ndarray]:
     ValueError : no images, different lengths, labels other than 0 and 1, probabilities that are
         not finite or outside 0 to 1.
     """
-    y, p = np.asarray(y), np.asarray(p, float)
+    numbers("labels", y)
+    y, p = np.asarray(y), numbers("probabilities", p)
     if y.ndim != 1 or y.shape != p.shape or len(y) == 0:
         raise ValueError(
             f"labels and probabilities must be vectors of one length, got {y.shape} and {p.shape}"
@@ -34,15 +36,22 @@ def check_predictions(y, p) -> tuple[np.ndarray, np.ndarray]:
     if not np.isin(y, (0, 1)).all():
         others = sorted(set(np.unique(y).tolist()) - {0, 1})
         raise ValueError(f"labels must be 0 or 1, got {others[:5]}")
-    if not np.isfinite(p).all() or p.min() < 0 or p.max() > 1:
-        raise ValueError("probabilities must be finite and between 0 and 1")
-    return y.astype(int), p
+    return y.astype(int), check_probabilities(p)
+
+
+def check_probabilities(p) -> np.ndarray:
+    """``p`` as an array of floats; ValueError for values that are not finite or outside 0 to 1."""
+    p = numbers("probabilities", p)
+    if wrong := p[~((p >= 0) & (p <= 1))].tolist():
+        raise ValueError(f"probabilities must be finite and between 0 and 1, got {wrong[:5]}")
+    return p
 
 
 def confusion(y, p, threshold: float = 0.5) -> dict[str, int]:
     """Counts ``{tn, fp, fn, tp}``: true and false, negatives and positives (malignant)."""
     from sklearn.metrics import confusion_matrix
 
+    check_arguments(locals())
     y, p = check_predictions(y, p)
     (tn, fp), (fn, tp) = confusion_matrix(y, p >= threshold, labels=[0, 1]).tolist()
     return {"tn": tn, "fp": fp, "fn": fn, "tp": tp}
@@ -56,6 +65,7 @@ def scores(y, p, threshold: float = 0.5) -> dict[str, float]:
     """
     from sklearn import metrics as sk
 
+    check_arguments(locals())
     y, p = check_predictions(y, p)
     called = (p >= threshold).astype(int)
     both_classes = len(np.unique(y)) == 2
@@ -88,7 +98,9 @@ def rank_auc(y: np.ndarray, p: np.ndarray) -> np.ndarray:
     """
     from scipy.stats import rankdata
 
-    y = np.asarray(y)
+    y, p = numbers("labels", y), numbers("probabilities", p)
+    if y.ndim == 0 or y.shape != p.shape:
+        raise ValueError(f"labels and probabilities must fit, got {y.shape} and {p.shape}")
     positives = y.sum(axis=-1)
     negatives = y.shape[-1] - positives
     rank_sum = (rankdata(p, axis=-1) * y).sum(axis=-1)
@@ -106,8 +118,9 @@ def wilson_interval(successes: int, n: int, level: float = 0.95) -> tuple[float,
     """
     from statsmodels.stats.proportion import proportion_confint
 
-    if not 0 <= successes <= n or n < 1:
-        raise ValueError(f"need 0 <= successes <= n and n >= 1, got {successes} of {n}")
+    check_arguments(locals())
+    if successes > n:
+        raise ValueError(f"more successes than trials: {successes} of {n}")
     low, high = proportion_confint(successes, n, alpha=1 - level, method="wilson")
     return float(low), float(high)
 
@@ -121,6 +134,7 @@ def intervals(
     of images called malignant). F1 and AUC have a percentile bootstrap of ``n_resamples``, images
     drawn within each class.
     """
+    check_arguments(locals())
     y, p = check_predictions(y, p)
     c = confusion(y, p, threshold)
     proportions = {

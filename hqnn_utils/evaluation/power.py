@@ -6,6 +6,8 @@ from bisect import bisect_left
 
 import numpy as np
 
+from hqnn_utils.evaluation.arguments import check_arguments
+
 
 def mcnemar_power(n: int, gain: float, discordant: float, alpha: float = 0.05) -> float:
     """Chance that the exact two-sided McNemar test on ``n`` images comes out at most ``alpha``.
@@ -26,11 +28,11 @@ def mcnemar_power(n: int, gain: float, discordant: float, alpha: float = 0.05) -
     """
     from scipy.stats import binom
 
-    possible = n >= 1 and 0 <= abs(gain) <= discordant <= 1 and discordant > 0
-    if not possible or not 0 < alpha < 1:
+    check_arguments(locals())
+    if abs(gain) > discordant or not discordant:
         raise ValueError(
-            "need n >= 1, |gain| <= discordant <= 1 and 0 < alpha < 1, "
-            f"got n={n}, gain={gain}, discordant={discordant}, alpha={alpha}"
+            "need |gain| <= discordant and discordant above 0, "
+            f"got gain={gain}, discordant={discordant}"
         )
     images = np.arange(n + 1)  # how many are discordant
     # The smallest number of wins whose lower tail reaches alpha / 2, and the largest that rejects.
@@ -56,8 +58,9 @@ def images_needed(
     ValueError : a gain that is not above 0, a power outside 0 to 1, or more than ``largest``
         images.
     """
-    if not 0 < power < 1 or not gain > 0:
-        raise ValueError(f"need a gain above 0 and a power between 0 and 1, got {gain} and {power}")
+    check_arguments(locals())
+    if not gain > 0:
+        raise ValueError(f"need a gain above 0, got {gain}")
 
     def power_of(n: int) -> float:
         return mcnemar_power(n, gain, discordant, alpha)
@@ -84,6 +87,5 @@ def power_for(difference: float, error: float, alpha: float = 0.05) -> float:
     """
     from statsmodels.stats.power import normal_power
 
-    if not error > 0:
-        raise ValueError(f"need a standard error above 0, got {error}")
+    check_arguments(locals())
     return float(normal_power(difference, nobs=1, alpha=alpha, sigma=error))

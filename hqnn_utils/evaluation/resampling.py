@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from hqnn_utils.evaluation.arguments import check_arguments, numbers
+from hqnn_utils.runtime.files import need_memory
+
 
 def stratified_resamples(y: np.ndarray, n_resamples: int, seed: int) -> np.ndarray:
     """Positions of resampled images, (n_resamples, N).
@@ -11,6 +14,11 @@ def stratified_resamples(y: np.ndarray, n_resamples: int, seed: int) -> np.ndarr
     Each class is drawn with replacement, so that every resample holds both classes, and as many
     images of each as ``y`` (N,).
     """
+    check_arguments(locals())
+    y = np.asarray(y)
+    if y.ndim != 1 or len(y) == 0:
+        raise ValueError(f"labels must be a vector of one or more, got shape {y.shape}")
+    need_room(n_resamples, len(y))
     rng = np.random.default_rng(seed)
     drawn = []
     for value in np.unique(y):
@@ -19,12 +27,20 @@ def stratified_resamples(y: np.ndarray, n_resamples: int, seed: int) -> np.ndarr
     return np.concatenate(drawn, axis=1)
 
 
+def need_room(n_resamples: int, images: int) -> None:
+    """MemoryError, with the bytes, for more resamples than the memory holds."""
+    what = f"{n_resamples:,} resamples of {images:,} images"
+    need_memory(24 * n_resamples * images, what, "take fewer resamples")
+
+
 def percentile_interval(values: np.ndarray, level: float) -> tuple[float, float]:
     """``(low, high)``: the middle part of the resampled ``values`` (n_resamples,).
 
     ``level`` is the share between the two ends, 0.95 for a 95 % interval. Resamples in which the
     score is not defined (NaN) are left out; without any other both ends are NaN.
     """
+    check_arguments(locals())
+    values = numbers("values", values)
     values = values[np.isfinite(values)]
     if len(values) == 0:
         return float("nan"), float("nan")

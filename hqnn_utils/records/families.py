@@ -191,6 +191,63 @@ def load_family(path: str | Path) -> list[Record]:
     return _joined(_load_file(path), more, path)
 
 
+def replace_record(record: Record, path: str | Path) -> None:
+    """Put a record in the place of one of its name that was made with other settings or data."""
+    path = Path(path)
+    with locked(appended(path), PATIENCE, "end the process that holds it"):
+        others = [one for one in load_family(path) if one.name != record.name]
+        save_family([*others, record], path)
+        appended(path).unlink(missing_ok=True)
+
+
+class Follower:
+    """A family that other studies write to as well.
+
+    What has been added is read, and not all of it again: a look costs the same for the first and
+    the thousandth record.
+
+    Attributes
+    ----------
+    records : by name, as of the last look.
+    """
+
+    def __init__(self, path: str | Path):
+        self.path, self.records = Path(path), {}
+        self._seen, self._read = None, 0
+
+    def look(self) -> dict[str, Record]:
+        """See what is there now. RecordError as in ``load_family``."""
+        seen, length = self._identity()
+        if seen != self._seen or length < self._read:
+            there = self.path.exists() or appended(self.path).exists()
+            found = load_family(self.path) if there else []
+            self.records = {record.name: record for record in found}
+            length = 0  # what the second file holds is read once more the next time
+        elif length > self._read:
+            with open(appended(self.path), "rb") as stream:
+                stream.seek(self._read)
+                lines = stream.read(length - self._read)
+            length = self._read + lines.rfind(b"\n") + 1  # behind it: half a line
+            more = _records_of(lines, self.path)
+            found = _joined(list(self.records.values()), more, self.path)
+            self.records = {record.name: record for record in found}
+        self._seen, self._read = seen, length
+        return self.records
+
+    def _identity(self) -> tuple[tuple, int]:
+        """Which files these are, and the length of the one that grows."""
+        family, journal = (_about(path) for path in (self.path, appended(self.path)))
+        return (family, journal[:1]), journal[1] if journal else 0
+
+
+def _about(path: Path) -> tuple:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return ()
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
 def _joined(records: list[Record], more: list[Record], path: Path) -> list[Record]:
     """All records; of two of one name the later, if both are of the same settings and data."""
     found = {record.name: record for record in records}
@@ -207,14 +264,18 @@ def _joined(records: list[Record], more: list[Record], path: Path) -> list[Recor
 
 def _load_appended(path: Path) -> list[Record]:
     try:
-        lines = appended(path).read_bytes().split(b"\n")[:-1]  # behind the last one: half a line
+        lines = appended(path).read_bytes()
     except FileNotFoundError:
         return []
     except OSError as error:
         reason = cause(error, path)
         raise RecordError(f"{appended(path)} cannot be read ({reason})") from None
+    return _records_of(lines, path)
+
+
+def _records_of(lines: bytes, path: Path) -> list[Record]:
     records = []
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(lines.split(b"\n")[:-1], 1):  # behind the last: half a line
         try:
             records.append(Record.from_dict(json.loads(line)))
         except (ValueError, TypeError, AttributeError) as error:

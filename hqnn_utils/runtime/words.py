@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterable, Mapping
 from numbers import Integral, Real
 from typing import Any
@@ -16,8 +17,14 @@ def choose(kind: str, value, known):
     """Return ``value`` if it is one of ``known``; else a ValueError that names the known ones."""
     known = list(known)
     if isinstance(value, (bool, dict, list)) or value not in known:
-        raise ValueError(f"unknown {kind} {value!r}; known: {', '.join(map(str, known))}")
+        raise ValueError(f"unknown {kind} {shown(value)}; known: {', '.join(map(str, known))}")
     return value
+
+
+def shown(value) -> str:
+    """A value as a message shows it: on one line, and not more than fits there."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 120 else f"{text[:120]}..."
 
 
 def whole_number(name: str, value, least: int, why: str = "", most: int | None = None):
@@ -28,7 +35,7 @@ def whole_number(name: str, value, least: int, why: str = "", most: int | None =
     is_number = isinstance(value, Integral) and not isinstance(value, bool)
     if not is_number or value < least or (most is not None and value > most):
         span = f"of at least {least}" if most is None else f"from {least} to {most}"
-        raise ValueError(f"{name} must be a whole number {span}, got {value!r}{_behind(why)}")
+        raise ValueError(f"{name} must be a whole number {span}, got {shown(value)}{_behind(why)}")
     return value
 
 
@@ -40,28 +47,55 @@ def real_number(name: str, value, least: float, why: str = "", above: bool = Fal
     is_number = isinstance(value, Real) and not isinstance(value, bool)
     if not is_number or not math.isfinite(value) or value < least or (above and value == least):
         span = f"above {least:g}" if above else f"of at least {least:g}"
-        raise ValueError(f"{name} must be a finite number {span}, got {value!r}{_behind(why)}")
+        raise ValueError(f"{name} must be a finite number {span}, got {shown(value)}{_behind(why)}")
     return value
 
 
 def truth(name: str, value):
     """Return ``value`` if it is True or False; else a ValueError: ``"no"`` would count as True."""
     if not isinstance(value, bool) and type(value).__name__ not in ("bool_", "bool"):
-        raise ValueError(f"{name} must be True or False, got {value!r}")
+        raise ValueError(f"{name} must be True or False, got {shown(value)}")
     return value
 
 
 def a_text(name: str, value):
     """Return ``value`` if it is a text; else a ValueError."""
     if not isinstance(value, str):
-        raise ValueError(f"{name} must be a text, got {value!r}")
+        raise ValueError(f"{name} must be a text, got {shown(value)}")
     return value
 
 
 def a_dict(name: str, value):
     """Return ``value`` if it is a dict with texts as keys; else a ValueError."""
     if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
-        raise ValueError(f"{name} must be a dict with texts as keys, got {value!r}")
+        raise ValueError(f"{name} must be a dict with texts as keys, got {shown(value)}")
+    return value
+
+
+def a_number(name: str, value):
+    """Return ``value`` if it is a number, infinity included; else a ValueError."""
+    if not _is_number(value):
+        raise ValueError(f"{name} must be a number, got {shown(value)}")
+    return value
+
+
+def _is_number(value) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool) and not math.isnan(value)
+
+
+def a_place(name: str, value):
+    """Return ``value`` if it can be the path of a file or folder; else a ValueError."""
+    if not isinstance(value, (str, os.PathLike)) or not os.fspath(value):
+        raise ValueError(f"{name} must be a path, got {shown(value)}")
+    if "\0" in os.fspath(value):
+        raise ValueError(f"{name} must be a path, and none holds a zero byte: {shown(value)}")
+    return value
+
+
+def a_function(name: str, value):
+    """Return ``value`` if it can be called; else a ValueError."""
+    if not callable(value):
+        raise ValueError(f"{name} must be a function, got {shown(value)}")
     return value
 
 
@@ -85,6 +119,19 @@ def real(least: float, why: str = "", above: bool = False) -> Rule:
     return lambda name, value: real_number(name, value, least, why, above)
 
 
+def between(low: float, high: float, why: str = "", ends: bool = True) -> Rule:
+    """The rule of a number from ``low`` to ``high``; without ``ends`` neither of them is one."""
+
+    def rule(name: str, value):
+        fits = _is_number(value) and (low <= value <= high if ends else low < value < high)
+        if not fits:
+            span = f"from {low:g} to {high:g}" if ends else f"between {low:g} and {high:g}"
+            raise ValueError(f"{name} must be a number {span}, got {shown(value)}{_behind(why)}")
+        return value
+
+    return rule
+
+
 def one_of(kind: str, known: Iterable) -> Rule:
     """The rule of a word out of some."""
     return lambda name, value: choose(kind, value, known)
@@ -93,6 +140,51 @@ def one_of(kind: str, known: Iterable) -> Rule:
 def or_none(rule: Rule) -> Rule:
     """The rule of something that may also be ``None``."""
     return lambda name, value: None if value is None else rule(name, value)
+
+
+def a(kind: type, *others: type, why: str = "") -> Rule:
+    """The rule of an object of one class, or of one of several."""
+    words = " or ".join(one.__name__ for one in (kind, *others))
+
+    def rule(name: str, value):
+        if not isinstance(value, (kind, *others)):
+            raise ValueError(f"{name} must be of type {words}, got {shown(value)}{_behind(why)}")
+        return value
+
+    return rule
+
+
+def several(rule: Rule, least: int = 0) -> Rule:
+    """The rule of a list (or tuple, array, ...) whose items all follow a rule."""
+
+    def checked(name: str, values):
+        is_list = hasattr(values, "__iter__") and not isinstance(values, (str, bytes, Mapping))
+        if not is_list:
+            raise ValueError(f"{name} must be a list, got {shown(values)}")
+        found = [rule(f"{name}[{i}]", value) for i, value in enumerate(values)]
+        if len(found) < least:
+            raise ValueError(f"{name} must hold {least} or more, got {shown(values)}")
+        return values
+
+    return checked
+
+
+def by_name(rule: Rule, least: int = 0) -> Rule:
+    """The rule of a dict of names whose values all follow a rule."""
+
+    def checked(name: str, values):
+        if not isinstance(values, Mapping):
+            raise ValueError(f"{name} must be a dict, got {shown(values)}")
+        for key, value in values.items():
+            rule(f"{name}[{key!r}]", value)
+        if len(values) < least:
+            raise ValueError(f"{name} must hold {least} or more, got {shown(values)}")
+        return values
+
+    return checked
+
+
+SEED = whole(0, most=2**32 - 1)
 
 
 def check(rules: Mapping[str, Rule], values: Mapping[str, Any]) -> None:

@@ -11,16 +11,18 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from tqdm import tqdm
 
-from hqnn_utils.records import Record, append_record, fold, load_family, load_record, save_record
-from hqnn_utils.records.families import appended
+from hqnn_utils.records import Record, append_record, fold, load_record, save_record
+from hqnn_utils.records.families import Follower, replace_record
 from hqnn_utils.records.record import check_name
 from hqnn_utils.runtime.files import need_folder
 from hqnn_utils.runtime.words import check, one_of, or_none, truth, whole
+from hqnn_utils.studies.claimed import Claims
 from hqnn_utils.studies.run import load_data, with_data
 from hqnn_utils.studies.settings import Setting, StudyError, as_setting, with_defaults
 from hqnn_utils.studies.workers import Failure, Job, carry_out, need_cluster
@@ -112,7 +114,13 @@ def run_study(
         )
         for setting in todo
     ]
-    failures = _collect(carry_out(jobs, workers, backend), store, len(jobs), progress)
+    with Claims(folder, family, store.has_new) as claims:
+
+        def run(some: list[Job]) -> Iterator[Record | Failure]:
+            return carry_out(some, workers, backend, claims.take)
+
+        results = _beside_others(jobs, run, store, claims)
+        failures = _collect(results, store, len(jobs), progress)
     return Study(
         records=[store.kept[s.name] for s in settings if s.name in store.kept],
         failures=failures,
@@ -137,6 +145,44 @@ def _checkpoint(folder: str | os.PathLike, setting: Setting) -> Path:
     return Path(folder) / "checkpoints" / f"{setting.name}.pt"
 
 
+def _beside_others(
+    jobs: list[Job],
+    run: Callable[[list[Job]], Iterator[Record | Failure]],
+    store: _Store,
+    claims: Claims,
+) -> Iterator[Record | Failure | None]:
+    """Results of all runs; ``None`` for one whose record another study has made meanwhile.
+
+    A run that another study is at is left to it. In the end such runs are waited for; where that
+    study fails or is killed, they are made here.
+    """
+    left = {job.setting.name: job for job in jobs}
+    while left:
+        for result in run(list(left.values())):
+            del left[result.name]
+            yield result  # kept, when this goes on
+            claims.drop(result.name)
+        began = time.monotonic()
+        while left and not any(claims.take(name) for name in left):
+            made = [name for name in left if store.has_new(name)]
+            for name in made:
+                del left[name]
+                yield None
+            if made:
+                began = time.monotonic()
+            elif time.monotonic() - began > PATIENCE:
+                raise StudyError(
+                    f"{len(left)} runs ({next(iter(left))!r}, ...) are being made by another "
+                    "process, which has finished none for an hour: end it, and run the same call "
+                    "again. All records made so far are kept"
+                )
+            else:
+                time.sleep(0.5)
+
+
+PATIENCE = 3600  # seconds to wait for a run of another study
+
+
 def _collect(results, store: _Store, total: int, progress: bool) -> list[Failure]:
     """Keep each record as it arrives; returns the failures."""
     failures = []
@@ -146,7 +192,9 @@ def _collect(results, store: _Store, total: int, progress: bool) -> list[Failure
     ) as bar:
         try:
             for result in results:
-                if isinstance(result, Record):
+                if result is None:
+                    bar.set_postfix_str("made by another process")
+                elif isinstance(result, Record):
                     store.add(result)
                     bar.set_postfix(auc=f"{result.scores['test']['auc']:.3f}")
                 else:
@@ -171,14 +219,22 @@ class _Store:
         self.folder, self.test_only = Path(folder), test_only
         self.path = None if family is None else self.folder / f"{family}.json"
         self.kept: dict[str, Record] = {}
-        if self.path is not None and (self.path.exists() or appended(self.path).exists()):
-            self.kept = {record.name: record for record in load_family(self.path)}
+        self.to_renew: dict[str, str] = {}  # name of a record that does not fit -> fingerprint
+        self._family = None if self.path is None else Follower(self.path)
 
     def get(self, name: str) -> Record | None:
+        """The record of a run, whoever made it."""
         file = self.folder / f"{name}.json"
-        if self.path is None and file.exists():
+        if self._family is not None:
+            self.kept.update(self._family.look())
+        elif file.exists():
             self.kept[name] = load_record(file)
         return self.kept.get(name)
+
+    def has_new(self, name: str) -> bool:
+        """Whether a run has the record that it lacked when the study began."""
+        record = self.get(name)
+        return record is not None and record.fingerprint() != self.to_renew.get(name)
 
     def add(self, record: Record) -> None:
         """Keep a record at once; it costs the same however many there are."""
@@ -186,6 +242,8 @@ class _Store:
             record = record.test_only()
         if self.path is None:
             save_record(record, self.folder)
+        elif record.name in self.to_renew:
+            replace_record(record, self.path)
         else:
             append_record(record, self.path)
         self.kept[record.name] = Record.from_dict(record.plain())  # as it is read again
@@ -219,6 +277,7 @@ def _pending(settings: list[Setting], store: _Store, data, renew: bool) -> list[
         except StudyError:
             if not renew:
                 raise
+            store.to_renew[setting.name] = kept.fingerprint()
             todo.append(setting)
     return todo
 

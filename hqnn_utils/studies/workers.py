@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, CancelledError
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,8 +136,15 @@ def _died() -> tuple[type[Exception], ...]:
     return (BrokenExecutor, *([scheduler.KilledWorker] if scheduler else []))
 
 
-def carry_out(jobs: list[Job], workers: int, backend: str | None) -> Iterator[Record | Failure]:
-    """Results as they arrive.
+def anything(name: str) -> bool:
+    """Every run is to be made."""
+    return True
+
+
+def carry_out(
+    jobs: list[Job], workers: int, backend: str | None, take: Callable[[str], bool] = anything
+) -> Iterator[Record | Failure]:
+    """Results as they arrive, of the runs that ``take`` lets through when their turn comes.
 
     When a worker process dies, joblib gives the whole batch up. The runs that were under way are
     then tried one by one, each in a process of its own, so that only the one that kills its
@@ -147,21 +154,51 @@ def carry_out(jobs: list[Job], workers: int, backend: str | None) -> Iterator[Re
     ------
     StudyError : the scheduler of the cluster is gone.
     """
-    left = {job.setting.name: job for job in jobs}
-    while left:
+    queue = _Queue(jobs, take)
+    while queue.left:
         try:
-            results = _batch(list(left.values()), workers, backend)
+            results = _batch(iter(queue), workers, backend)
             for result in _while_it_answers(results) if backend == "dask" else results:
-                del left[result.name]
+                del queue.left[result.name]
                 yield result
         except _died():
             _forget_processes(backend)
-            for name in list(left)[: max(2, 2 * workers)]:
-                yield _alone(left.pop(name), backend)
+            for job in list(queue.left.values())[: max(2, 2 * workers)]:
+                if queue.takes(job):
+                    yield _alone(job, backend)
+                    del queue.left[job.setting.name]
         except (CancelledError, OSError) as error:
             if backend != "dask":
                 raise
             raise _scheduler_gone(error) from None
+        if queue.error is not None:
+            raise queue.error
+
+
+class _Queue:
+    """The runs that are left. Which of them is really to be made is asked when its turn comes."""
+
+    def __init__(self, jobs: list[Job], take: Callable[[str], bool]):
+        self.left = {job.setting.name: job for job in jobs}
+        self.take = take
+        self.error: Exception | None = None
+
+    def __iter__(self) -> Iterator[Job]:
+        for job in list(self.left.values()):
+            try:
+                taken = self.takes(job)
+            except (OSError, ValueError) as error:  # raised later: joblib's thread would hang
+                self.error = error
+                return
+            if taken:
+                yield job
+
+    def takes(self, job: Job) -> bool:
+        """Whether a run is to be made here; otherwise it is not left any more."""
+        if self.take(job.setting.name):
+            return True
+        del self.left[job.setting.name]
+        return False
 
 
 def _while_it_answers(results: Iterator) -> Iterator:
@@ -198,7 +235,7 @@ def _while_it_answers(results: Iterator) -> Iterator:
         yield result
 
 
-def _batch(jobs: list[Job], workers: int, backend: str | None) -> Iterator[Record | Failure]:
+def _batch(jobs: Iterator[Job], workers: int, backend: str | None) -> Iterator[Record | Failure]:
     if backend is None and workers <= 1:
         yield from map(run_job, jobs)
         return

@@ -77,9 +77,12 @@ def test_folds_without_any_spread():
 
 @pytest.mark.parametrize("bad", [[0.1], [[0.1, 0.2]], [0.1, np.nan]])
 def test_gaps_that_cannot_be_judged(bad):
-    with pytest.raises(ValueError, match=r"^need two or more finite gaps and test_to_train above"):
+    with pytest.raises(ValueError, match=r"^need two or more finite gaps, got shape"):
         on_other_training_sets(bad)
-    with pytest.raises(ValueError, match="test_to_train above 0"):
+    with pytest.raises(
+        ValueError,
+        match=r"^test_to_train must be a finite number above 0, got 0: a fourth with five",
+    ):
         on_other_training_sets([0.1, 0.2], test_to_train=0)
 
 

@@ -117,8 +117,11 @@ def test_wilson_by_published_value_and_its_borders():
     assert (round(low, 3), round(high, 3)) == (0.81, 0.915)
     assert metrics.wilson_interval(0, 1)[0] == 0
     assert metrics.wilson_interval(1, 1)[1] == pytest.approx(1)
-    for successes, n in ((5, 4), (-1, 4), (0, 0)):
-        message = f"^need 0 <= successes <= n and n >= 1, got {successes} of {n}$"
+    for successes, n, message in (
+        (5, 4, "^more successes than trials: 5 of 4$"),
+        (-1, 4, "^successes must be a whole number of at least 0, got -1$"),
+        (0, 0, "^n must be a whole number of at least 1, got 0$"),
+    ):
         with pytest.raises(ValueError, match=message):
             metrics.wilson_interval(successes, n)
 
@@ -192,9 +195,9 @@ def test_auc_interval_agrees_with_delong():
         ([[0, 1]], [[0.5, 0.5]], r"one length, got \(1, 2\) and \(1, 2\)$"),
         ([0, 2], [0.1, 0.2], r"^labels must be 0 or 1, got \[2\]$"),
         ([0, 2, 3, 4, 5, 6, 7], [0.1] * 7, r"got \[2, 3, 4, 5, 6\]$"),
-        ([0, 1], [0.1, np.nan], "^probabilities must be finite and between 0 and 1$"),
-        ([0, 1], [0.1, 1.2], "^probabilities must be finite and between 0 and 1$"),
-        ([0, 1], [-0.1, 0.2], "^probabilities must be finite and between 0 and 1$"),
+        ([0, 1], [0.1, np.nan], r"^probabilities must be finite and between 0 and 1, got \[nan\]$"),
+        ([0, 1], [0.1, 1.2], r"^probabilities must be finite and between 0 and 1, got \[1.2\]$"),
+        ([0, 1], [-0.1, 0.2], r"^probabilities must be finite and between 0 and 1, got \[-0.1\]$"),
     ],
 )
 @pytest.mark.parametrize(

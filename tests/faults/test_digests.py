@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import tarfile
 
 import numpy as np
@@ -261,6 +262,22 @@ def test_flipped_bit_in_an_unpacked_image(tmp_path):
     victim.unlink()
     np.testing.assert_array_equal(load_breakhis(packed, **options).images, wanted)
     assert archive.expected_digests(tmp_path / "a-extracted")
+
+
+def test_one_changed_digit_in_a_shipped_family(tmp_path):
+    """Also in those that were measured before families carried a digest: they got one since."""
+    text = (measured_dir() / "logistic_28px.json").read_text(encoding="utf-8")
+    place = text.index('"probabilities": [') + len('"probabilities": [0.')
+    other = str((int(text[place]) + 1) % 10)
+    changed = tmp_path / "changed.json"
+    changed.write_text(text[:place] + other + text[place + 1 :], encoding="utf-8")
+    with pytest.raises(RecordError, match="its digest does not fit.*restore it from git"):
+        load_family(changed)
+
+
+@pytest.mark.parametrize("path", sorted(measured_dir().glob("*.json")), ids=lambda p: p.stem)
+def test_every_shipped_family_carries_a_digest(path):
+    assert re.search('\n?"digest": "[0-9a-f]{64}",? ?\n? ?"runs": {', path.read_text("utf-8"))
 
 
 def test_every_stored_record_still_loads():

@@ -26,6 +26,7 @@ from hqnn_utils.runtime.files import (
     sweep,
     whole_file,
 )
+from hqnn_utils.studies import run_study, workers
 
 LONG = pytest.mark.long
 
@@ -98,6 +99,26 @@ def test_killed_between_family_and_journal(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["f.json"]
 
 
+def test_a_record_made_anew_replaces_the_old_one(tmp_path, monkeypatch):
+    """renew=True within a family: it was there twice, and nobody could read the family any more."""
+    about = {"name": "toy", "digest": "d"}
+    data = type("Toy", (), {**about, "source": "phantom", "size": 16})
+
+    def run(setting, data, checkpoint=None):
+        made = record(setting.name)
+        made.settings, made.data = setting.stored(), about
+        made.scores = {"test": {"auc": 0.5}}
+        return made
+
+    monkeypatch.setattr(workers, "run_setting", run)
+    for epochs in (1, 2):
+        table = [dict(name="a", epochs=epochs), dict(name="b")]
+        done = run_study(table, tmp_path, family="f", data=data, progress=False, renew=True)
+        assert [r.settings["epochs"] for r in done.records] == [epochs, 40]
+        there = {r.name: r.settings["epochs"] for r in load_family(tmp_path / "f.json")}
+        assert there == {"a": epochs, "b": 40}
+
+
 def test_two_studies_with_one_name_for_different_runs(tmp_path):
     path = tmp_path / "f.json"
     append_record(record("a"), path)
@@ -107,6 +128,84 @@ def test_two_studies_with_one_name_for_different_runs(tmp_path):
     with pytest.raises(RecordError):
         fold(path)
     assert len(appended(path).read_bytes().splitlines()) == 2, "nothing is lost"
+
+
+BESIDE = """
+import os, signal, sys, time
+from pathlib import Path
+from hqnn_utils.records import Record
+from hqnn_utils.studies import StudyError, grid, run_study, study, workers
+
+part = {"ids": ["a", "b"], "labels": [0, 1], "probabilities": [0.25, 0.5]}
+about = {"name": "toy", "digest": "d"}
+data = type("Toy", (), {**about, "source": "phantom", "size": 16})
+folder = Path(sys.argv[1])
+
+
+def run(setting, data, checkpoint=None):
+    print(os.getpid(), setting.seed, flush=True)
+    (folder / f"at-{setting.seed}").touch()
+    time.sleep(60 if (folder / "hang").exists() and setting.seed == 1 else 0.03)
+    return Record(setting.name, setting.stored(), about, {"test": {"auc": 0.5}}, {"test": part})
+
+
+def start(family, seeds):
+    pid = os.fork()
+    if not pid:
+        done = run_study(grid(seed=seeds), folder, family=family, data=data, progress=False)
+        print(os.getpid(), "done", len(done.records), len(done.failures), flush=True)
+        os._exit(0)
+    return pid
+
+
+def until(name):
+    while not (folder / name).exists():
+        time.sleep(0.01)
+
+
+workers.run_setting = run
+if sys.argv[2] == "together":
+    for pid in [start(sys.argv[3], range(12)) for _ in range(2)]:
+        os.waitpid(pid, 0)
+else:
+    (folder / "hang").touch()
+    first = start("f", range(3))
+    until("at-1")
+    second = start("f", range(3))
+    until("at-2")
+    study.PATIENCE = 0.1
+    try:
+        run_study(grid(seed=[1]), folder, family="f", data=data, progress=False)
+    except StudyError as error:
+        print(error, flush=True)
+    (folder / "hang").unlink()
+    os.kill(first, signal.SIGKILL)
+    os.waitpid(first, 0)
+    os.waitpid(second, 0)
+"""
+
+
+@pytest.mark.parametrize("family", ["f", pytest.param("", marks=LONG)])
+def test_two_studies_of_one_table_make_each_run_once(script, tmp_path, family):
+    text = BESIDE.replace("sys.argv[3]", repr(family or None))
+    out = script(text, tmp_path, "together").communicate(timeout=60)[0].split("\n")
+    made = [int(line.split()[1]) for line in out if line and "done" not in line]
+    assert sorted(made) == list(range(12)), "none twice, none left out"
+    assert len({line.split()[0] for line in out if "done" not in line and line}) == 2
+    assert [line.partition(" ")[2] for line in out if "done" in line] == ["done 12 0"] * 2
+    assert len(load_all(tmp_path)) == 12
+    assert not [p.name for p in tmp_path.iterdir() if p.name[0] == "."], "swept"
+
+
+def test_a_run_of_a_study_that_hangs_or_is_killed(script, tmp_path):
+    """It is waited for, an hour at most; when its process ends, the other study makes the run."""
+    out = script(BESIDE, tmp_path, "killed").communicate(timeout=60)[0].splitlines()
+    first, second = out[0].split()[0], out[2].split()[0]
+    assert out[:3] == [f"{first} 0", f"{first} 1", f"{second} 2"]
+    assert "1 runs (" in out[3]
+    assert "are being made by another process, which has finished none for an hour" in out[3]
+    assert out[4:] == [f"{second} 1", f"{second} done 3 0"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["at-0", "at-1", "at-2", "f.json"]
 
 
 def test_the_thousandth_record_costs_as_much_as_the_first(tmp_path, monkeypatch):

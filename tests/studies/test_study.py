@@ -317,9 +317,9 @@ def test_threads_are_set_for_a_run_and_put_back(tmp_path, monkeypatch):
 def test_cores_are_divided_among_workers(tmp_path, monkeypatch, workers_wanted, cores, threads):
     seen = []
 
-    def carry_out(jobs, workers, backend):
-        seen.append(([job.threads for job in jobs], workers, backend))
-        return iter(())
+    def carry_out(jobs, number, backend, take):
+        seen.append(([job.threads for job in jobs], number, backend))
+        return iter([workers.Failure(job.setting.name, "not run", "") for job in jobs])
 
     monkeypatch.setattr(study, "carry_out", carry_out)
     monkeypatch.setattr(study.os, "cpu_count", lambda: cores)

@@ -123,6 +123,7 @@ def test_what_was_under_way_is_tried_alone_when_a_batch_is_given_up(monkeypatch)
     batches, alone = [], []
 
     def batch(jobs, count, backend):
+        jobs = list(jobs)
         batches.append([j.setting.name for j in jobs])
         yield record(jobs[0].setting.name)
         if len(batches) == 1:

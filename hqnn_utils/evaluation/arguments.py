@@ -1,0 +1,48 @@
+"""Types and ranges of what the functions of this room may be told, by the names of arguments."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hqnn_utils.runtime.words import SEED, a_number, between, check, one_of, real, shown, whole
+
+RULES = {
+    "threshold": a_number,  # also infinity: nothing is called malignant then
+    "level": between(0, 1, "0.95 stands for 95 per cent", ends=False),
+    "alpha": between(0, 1, "0.05 stands for five per cent", ends=False),
+    "power": between(0, 1, "0.8 is usual", ends=False),
+    "n_resamples": whole(2, "a spread needs two"),
+    "n_studies": whole(1),
+    "n_bins": whole(1),
+    "n": whole(1),
+    "successes": whole(0),
+    "largest": whole(1),
+    "seed": SEED,
+    "score": one_of("score", ("auc", "accuracy")),
+    "margin": real(0),
+    "gain": between(-1, 1, "a difference of two accuracies"),
+    "discordant": between(0, 1),
+    "difference": a_number,
+    "error": real(0, "a standard error", above=True),
+    "true": a_number,
+    "degrees": a_number,
+    "temperature": real(0, "1 changes nothing", above=True),
+    "test_to_train": real(0, "a fourth with five folds", above=True),
+}
+
+
+def check_arguments(given: dict) -> None:
+    """ValueError for an argument of the wrong type or out of its range; it is named."""
+    check(RULES, given)
+
+
+def numbers(name: str, values) -> np.ndarray:
+    """Values as an array of floats; a ValueError, which names them, for what holds no numbers."""
+    try:
+        found = np.asarray(values)
+        if found.dtype.kind in "USMmcV":
+            raise TypeError(f"they are of type {found.dtype}")
+        return found.astype(float)
+    except (TypeError, ValueError, RuntimeError) as error:
+        first = str(error).splitlines()[0]
+        raise ValueError(f"{name} must be numbers, got {shown(values)} ({first})") from None
