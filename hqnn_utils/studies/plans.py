@@ -73,6 +73,7 @@ def over_folds(
     folds: int = 5,
     repetitions: int = 0,
     seeds: int = 1,
+    first: int = 0,
     **options,
 ) -> list[dict]:
     """Every setting in every fold of every repetition; 0 repetitions leave the table as it is.
@@ -83,6 +84,7 @@ def over_folds(
     Parameters
     ----------
     kind : ``"cross_validation"``, or ``"inner"`` for choosing settings.
+    first : number of the first repetition; above those of another plan, all splits are new ones.
     options : further options of the protocol.
     """
     if not repetitions:
@@ -93,7 +95,7 @@ def over_folds(
             "protocol": {"kind": kind, "folds": folds, "fold": fold, "seed": r, **options},
             "seed": r * seeds + k,
         }
-        for r in range(repetitions)
+        for r in range(first, first + repetitions)
         for k in range(seeds)
         for row in rows
         for fold in range(folds)

@@ -31,7 +31,7 @@ from hqnn_utils.models.backbones import Backbone
 from hqnn_utils.records import Record
 from hqnn_utils.runtime import data_dir, provenance
 from hqnn_utils.studies.settings import Setting, as_setting
-from hqnn_utils.training import FitResult, fit, predict_proba, score_predictions
+from hqnn_utils.training import FitResult, fit, has_learned, predict_proba, score_predictions
 
 
 def load_data(setting: Setting) -> Dataset:
@@ -215,18 +215,23 @@ def run_setting(
         split = shuffle_labels(split, setting.seed)
     kept = limited_rows(split, setting)
 
-    cpu_start = time.process_time()
-    run = _prepare(setting, split)
-    start = time.perf_counter()
-    train, val = run.part("train", kept), run.part("val")
-    fitted = fit(
-        run.model, train, val, setting.train_config, checkpoint=checkpoint, progress=progress
-    )
+    cpu_start, start = time.process_time(), None
+    for number in range(1 + setting.restarts):
+        again = _other_start(setting, number)
+        run = _prepare(again, split)
+        start = start or time.perf_counter()
+        train, val = run.part("train", kept), run.part("val")
+        where = _checkpoint_of_start(checkpoint, number)
+        fitted = fit(run.model, train, val, again.train_config, checkpoint=where, progress=progress)
+        if has_learned(fitted.history, train[1], setting.balance):
+            break
     timing = _timing(fitted, cpu_start, start)
 
     probabilities = {name: run.probabilities(name) for name in ("val", "test")}
     found, predictions = score_predictions(split, probabilities)
     found["fit"] = _about_fit(fitted, run.model, int(kept.sum()))
+    if setting.restarts:
+        found["fit"]["starts"] = number + 1
     return Record(
         setting.name,
         settings=setting.stored(),
@@ -237,6 +242,21 @@ def run_setting(
         timing=timing,
         provenance=provenance(),
     )
+
+
+OTHER_START = 100_003  # added to the seed for each restart: seeds of plans are far smaller
+
+
+def _other_start(setting: Setting, number: int) -> Setting:
+    """The setting of a restart: another seed for weights and order, the same split and images."""
+    return replace(setting, seed=setting.seed + OTHER_START * number)
+
+
+def _checkpoint_of_start(checkpoint: str | os.PathLike | None, number: int):
+    """A checkpoint belongs to one start."""
+    if checkpoint is None or number == 0:
+        return checkpoint
+    return Path(checkpoint).with_suffix(f".{number}.pt")
 
 
 def _timing(fitted: FitResult, cpu_start: float, start: float) -> dict:

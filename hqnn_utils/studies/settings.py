@@ -49,6 +49,8 @@ class Setting(TrainConfig):
     head, spec, engine : as in ``models.build_head``; ``spec`` holds arguments of ``CircuitSpec``.
     max_train : number of training images used, ``None`` for all.
     test_flips : average the predictions of each image and its mirror image.
+    restarts : how many times a run may begin again, from other weights and with another order,
+        while ``training.has_learned`` says no of its training loss. The last start is kept.
     resize : pixels to which the images are resized before they enter the network; ``None`` keeps
         them. A pretrained network wants more pixels than the smallest files hold.
     name : of the record; made from what differs from the defaults where it is not given.
@@ -75,6 +77,7 @@ class Setting(TrainConfig):
     max_train: int | None = None
     test_flips: bool = False
     resize: int | None = None
+    restarts: int = 0
     name: str = ""
 
     def __post_init__(self):
@@ -133,6 +136,7 @@ RULES = {
     "max_train": or_none(whole(2, "None uses all training images")),
     "test_flips": truth,
     "resize": or_none(whole(1, "None keeps the images as they are")),
+    "restarts": whole(0, "0 trains once, whatever comes out", most=100),
     "name": a_text,
 }
 

@@ -4,7 +4,7 @@ Nothing here sees the test set: ``fit`` takes training and validation data only.
 """
 
 from hqnn_utils.training.config import TrainConfig, TrainingError
-from hqnn_utils.training.loop import FitResult, fit
+from hqnn_utils.training.loop import FitResult, fit, has_learned
 from hqnn_utils.training.predict import evaluate, predict_logits, predict_proba, score_predictions
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "TrainingError",
     "evaluate",
     "fit",
+    "has_learned",
     "predict_logits",
     "predict_proba",
     "score_predictions",

@@ -329,6 +329,26 @@ def distances(
     return found
 
 
+# A run has learned if its last epoch's training loss is below this share of the best constant's.
+LEARNED = 0.9
+
+
+def has_learned(history: list[dict], y: torch.Tensor, balance: str | None) -> bool:
+    """Whether a finished run fits its own training images better than a constant answer does.
+
+    The last epoch's training loss is compared with ``LEARNED`` times the loss of the best constant
+    probability: the entropy of the labels, or log 2 where both classes weigh the same. No
+    validation or test image is asked.
+
+    Parameters
+    ----------
+    history : of ``FitResult``. y : training labels (N,). balance : as in ``TrainConfig``.
+    """
+    share = 0.5 if balance is not None else y.double().mean().item()
+    constant = -(share * np.log(share) + (1 - share) * np.log(1 - share))
+    return bool(history[-1]["loss"] < LEARNED * constant)
+
+
 def class_weights(y: torch.Tensor) -> torch.Tensor:
     """Weight of each class (2,), N / (2 N_c): the rarer counts more; the mean over images is 1."""
     return len(y) / (2 * torch.bincount(y, minlength=2)).float()

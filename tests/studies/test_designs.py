@@ -88,6 +88,20 @@ def test_a_replication_differs_in_its_seeds_alone(family):
         assert getattr(first, what) == getattr(again, what)
 
 
+def test_the_second_amendment_begins_again_on_other_partitions():
+    """Settings of the main table and restarts, the same for each head; no split seen before."""
+    first, again = DESIGNS["frozen_all_v2"], DESIGNS["frozen_all_v2_restarts"]
+    for name, settings in again.conditions.items():
+        assert settings == {**first.conditions[name], "restarts": 4}
+    assert again.claims == tuple(c for c in first.claims if c.name in ("H3", "H4"))
+    seen, new = (
+        {(row["protocol"]["seed"], row["seed"]) for row in load_plan(d.family)}
+        for d in (first, again)
+    )
+    assert not {s for s, _ in seen} & {s for s, _ in new}
+    assert not {s for _, s in seen} & {s for _, s in new}
+
+
 def rows_of_chances(family):
     text = PLAN[PLAN.index(f"`{family}`: ") :]
     found = re.findall(r"^\| (\w\d) \| ([\d.]+) \| (.+?) \| (.+?) \| (.+?) \|$", text, re.M)

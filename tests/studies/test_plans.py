@@ -51,6 +51,7 @@ def test_what_was_planned():
         wisconsin_v2=8 * 10,
         frozen_official_v2_again=14 * 10,
         frozen_all_v2_one_rate=6 * 5 * 25,
+        frozen_all_v2_restarts=3 * 5 * 25,
         small_cnn_official_v2_again=12 * 10,
         finetuned_official_v2_again=4 * 10,
     )

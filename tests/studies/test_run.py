@@ -328,6 +328,33 @@ def test_a_checkpoint_is_kept(tmp_path):
 # ---------------------------------------------------------------- other classifiers
 
 
+@pytest.mark.parametrize(("says_no", "starts"), [(0, 1), (2, 3), (9, 4)])
+def test_a_run_begins_again_while_it_has_not_learned(says_no, starts, tmp_path, monkeypatch):
+    """The kept start is a run of another seed on the same images; the last one stays."""
+    asked = []
+
+    def has_learned(history, y, balance):
+        asked.append((len(history), len(y), balance))
+        return len(asked) > says_no
+
+    monkeypatch.setattr(run, "has_learned", has_learned)
+    place = tmp_path / "run.pt"
+    found = run_setting({**QUICK, "balance": "loss", "restarts": 3}, checkpoint=place)
+    assert asked == [(1, 32, "loss")] * starts
+    assert found.scores["fit"]["starts"] == starts
+    assert found.settings["seed"] == 0
+    assert found.name.endswith("-restarts-3-s0")
+    assert len(list(tmp_path.glob("*.pt"))) == starts
+    kept = phantom()
+    rows = run.limited_rows(kept, as_setting(QUICK))
+    data = kept.with_split(np.where(rows | (kept.split != "train"), kept.split, "unused"), "same")
+    monkeypatch.undo()
+    seed = run.OTHER_START * (starts - 1)
+    alone = run_setting({**QUICK, "balance": "loss", "max_train": None, "seed": seed}, data=data)
+    assert np.array_equal(probabilities(found), probabilities(alone))
+    assert "starts" not in alone.scores["fit"]
+
+
 def test_records_of_other_classifiers():
     data = phantom()
     p = {"test": np.linspace(0, 1, 156)}

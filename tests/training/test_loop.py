@@ -5,6 +5,7 @@ import copy
 import numpy as np
 import pytest
 import torch
+from sklearn.metrics import log_loss
 from torch import nn
 from training_toys import OPTIONS, fit, hybrid, images, net, same, toy, weights
 
@@ -422,6 +423,20 @@ def test_examples_are_checked():
         match=r"^val: 2 of 60 images hold NaN or infinity, the first at index 3$",
     ):
         loop.check_examples("val", x, y)
+
+
+@pytest.mark.parametrize(("ones", "balance"), [(1, None), (3, None), (3, "loss"), (5, "sampler")])
+def test_learned_means_better_than_a_constant(ones, balance):
+    """scikit-learn says what the best constant answer costs; only the last epoch is asked."""
+    y = torch.tensor([1] * ones + [0] * (10 - ones))
+    weight = None if balance is None else loop.class_weights(y)[y]
+    candidates = np.linspace(0.01, 0.99, 99)
+    costs = [log_loss(y, np.full(10, p), sample_weight=weight) for p in candidates]
+    best = min(costs)
+    for share, learned in ((0.89, True), (0.91, False), (1.0, False)):
+        history = [{"loss": 9.0}, {"loss": share * best}]
+        assert loop.has_learned(history, y, balance) is learned
+    assert not loop.has_learned([{"loss": 0.1 * best}, {"loss": best}], y, balance)
 
 
 def test_class_weights_and_the_order_of_an_epoch():
