@@ -43,6 +43,10 @@ def command_line() -> argparse.ArgumentParser:
     command = add("assignment", _assignment, "for Otter-Grader: make assignment", "assignment")
     command.add_argument("names", nargs="+", help="numbers of notebooks")
     add("spelling", _spelling, "misspelt words, and American ones in prose: make spelling")
+    command = add(
+        "paper", _paper, "an invented paper to audit (notebook 13), with its key", "paper"
+    )
+    command.add_argument("number", type=int, help="another number is another paper")
     command = add("tag-slides", _tag_slides, "tag cells of notebooks that have no slides yet")
     command.add_argument("names", nargs="+", help="numbers of notebooks")
     return parser
@@ -100,6 +104,13 @@ def _spelling(given) -> None:
     from coursekit import spelling
 
     spelling.check(HERE, BUILD / "spelling")
+
+
+def _paper(given) -> None:
+    from coursekit import paper
+
+    for path in paper.write(HERE, given.number, given.out):
+        print(path)
 
 
 def _tag_slides(given) -> None:

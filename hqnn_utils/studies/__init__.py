@@ -11,6 +11,8 @@ of them is at hand here too.
 ``designs``   plan v2: designs, directional claims, and their judge
 ``search``    settings chosen on inner splits, as many for every head
 ``planted``   labels made by a circuit: a data set on which the claim is true
+``own``       a study of one's own: plan first, one table of settings, all controls
+``report``    what is to be said about it
 ``plans``     the tables that were measured for the course, as JSON beside the records
 """
 

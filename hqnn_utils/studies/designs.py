@@ -131,6 +131,7 @@ def judge_design(
     keep=None,
     score: str = "auc",
     n_resamples: int = 10_000,
+    margin: float = MARGIN,
 ):
     """pandas table of a design: one row a claim, then those of ``others`` without a verdict.
 
@@ -146,6 +147,8 @@ def judge_design(
     keep : ids of test images to use, by default all; for designs on the official split.
     score : ``"auc"``, the primary endpoint, or ``"accuracy"`` at 0.5.
     n_resamples : of the bootstrap, for designs on the official split.
+    margin : differences inside it count as none. The words of the verdicts say "two points"
+        whatever it is.
 
     Raises
     ------
@@ -159,9 +162,13 @@ def judge_design(
     runs = _runs_by_condition(measured(design.family) if records is None else records)
     claims = {c.name: c for c in (*design.claims, *design.others)}
     paired = {name: _paired(design, claim, runs) for name, claim in claims.items()}
-    gaps = {name: _gap(design, pair, keep, score, n_resamples) for name, pair in paired.items()}
-    judged = verdicts_of({c.name: gaps[c.name] for c in design.claims})
-    powers = {f"power_{points}_points": _power(design, gaps, points / 100) for points in (2, 5)}
+    gaps = {
+        name: _gap(design, pair, keep, score, n_resamples, margin) for name, pair in paired.items()
+    }
+    judged = verdicts_of({c.name: gaps[c.name] for c in design.claims}, margin)
+    powers = {
+        f"power_{points}_points": _power(design, gaps, points / 100, margin) for points in (2, 5)
+    }
     rows = {}
     for name, claim in claims.items():
         about = {"A": claim.a, "B": claim.b, "asks": claim.asks, "runs": len(paired[name][0])}
@@ -173,11 +180,12 @@ def judge_design(
     return table
 
 
-def _power(design: Design, gaps: dict[str, Gap], true: float) -> dict[str, float]:
+def _power(design: Design, gaps: dict[str, Gap], true: float, margin: float) -> dict[str, float]:
     """Chance of "supported" for each claim, with the errors that were found."""
     errors = {claim.name: max(gaps[claim.name].error, 1e-9) for claim in design.claims}
     degrees = np.inf if design.degrees is None else design.degrees
-    return verdict_chances(errors, true, degrees=degrees, n_studies=2000)[SUPPORTED].to_dict()
+    chances = verdict_chances(errors, true, degrees=degrees, margin=margin, n_studies=2000)
+    return chances[SUPPORTED].to_dict()
 
 
 def _runs_by_condition(records: list[Record]) -> dict[str, list[Record]]:
@@ -227,11 +235,12 @@ def _gap(
     keep,
     score: str,
     n_resamples: int,
+    margin: float,
 ) -> Gap:
     if design.estimand == "images":
         (y, p_a), (_, p_b) = (predictions(side, keep=keep) for side in pair)
-        return on_other_images(y, p_a, p_b, score=score, n_resamples=n_resamples)
-    return on_other_training_sets(fold_gaps(*pair, score=score))
+        return on_other_images(y, p_a, p_b, score=score, margin=margin, n_resamples=n_resamples)
+    return on_other_training_sets(fold_gaps(*pair, score=score), margin=margin)
 
 
 def fold_gaps(a: list[Record], b: list[Record], score: str = "auc") -> np.ndarray:

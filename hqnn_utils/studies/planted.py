@@ -16,7 +16,7 @@ import os
 import numpy as np
 import torch
 
-from hqnn_utils.data import DATASETS, FeatureTable, load_breastmnist
+from hqnn_utils.data import DATASETS, Dataset, FeatureTable, load_breastmnist
 from hqnn_utils.models import build_backbone, extract_features
 from hqnn_utils.quantum import CircuitSpec, QuantumLayer
 
@@ -49,19 +49,44 @@ def load_planted(
     images = load_breastmnist(size, source)
     circuit = CircuitSpec(**(spec or {}))
     features = extract_features(build_backbone(backbone, 1, "imagenet", "frozen"), images)
-    measured = principal_components(features, images.split == "train", circuit.n_inputs)
-    labels = labels_of_a_circuit(measured, images.split == "train", circuit, teacher)
-    name = f"planted-{circuit.label()}-teacher{teacher}"
+    return with_labels_of_a_circuit(images, features, circuit, teacher, about=f"{size}|{backbone}")
+
+
+def with_labels_of_a_circuit(
+    data: Dataset, features: np.ndarray, spec: CircuitSpec, teacher: int = 0, about: str = ""
+) -> FeatureTable:
+    """The examples and the split of ``data`` with labels that a circuit made: steps 1 and 2 above.
+
+    Parameters
+    ----------
+    data : images or a table of features.
+    features : (N, d) what stands for each example, d at least the circuit's number of inputs.
+    spec, teacher : as in ``load_planted``.
+    about : where the features come from; it enters the digest.
+
+    Raises
+    ------
+    ValueError : fewer features than the circuit has inputs.
+    """
+    if features.shape[1] < spec.n_inputs:
+        raise ValueError(
+            f"labels of a circuit need {spec.n_inputs} features, {data.name} has "
+            f"{features.shape[1]}: take a circuit with fewer inputs"
+        )
+    train = data.split == "train"
+    measured = principal_components(features, train, spec.n_inputs)
+    labels = labels_of_a_circuit(measured, train, spec, teacher)
+    name = f"planted-{spec.label()}-teacher{teacher}"
     # Not the components themselves: their last digits differ between processors.
-    content = f"{images.digest}|{size}|{backbone}|{name}".encode() + labels.tobytes()
+    content = f"{data.digest}|{about}|{name}".encode() + labels.tobytes()
     return FeatureTable(
         measured=measured,
-        feature_names=tuple(f"component {i}" for i in range(circuit.n_inputs)),
+        feature_names=tuple(f"component {i}" for i in range(spec.n_inputs)),
         labels=labels,
-        split=images.split,
-        ids=images.ids,
+        split=data.split,
+        ids=data.ids,
         name=name,
-        source=images.source,
+        source=data.source,
         digest=hashlib.sha256(content).hexdigest(),
         class_names=("circuit says 0", "circuit says 1"),
     )

@@ -1,0 +1,107 @@
+"""What a split lets through, counted; judged by what was put there."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hqnn_utils.data import load_breakhis, load_breastmnist, load_wisconsin, make_table
+from hqnn_utils.data.splits import apply_protocol, audit_split, near_duplicates
+
+ROWS = ["copies", "near-duplicates", "of these with the opposite label", "patients"]
+
+
+@pytest.fixture(scope="module")
+def images():
+    return load_breastmnist(28, "phantom")
+
+
+def counts(data, **options):
+    return audit_split(data, **options)["test examples"].to_dict()
+
+
+def with_copies(images, n, turned=()):
+    """The first n test images exchanged for training images; some with the other label."""
+    test, train = (np.flatnonzero(images.split == part) for part in ("test", "train"))
+    changed, labels = images.images.copy(), images.labels.copy()
+    changed[test[:n]], labels[test[:n]] = changed[train[:n]], labels[train[:n]]
+    labels[test[list(turned)]] = 1 - labels[test[list(turned)]]
+    return replace(images, images=changed, labels=labels)
+
+
+def test_phantoms_are_apart(images):
+    found = audit_split(images)
+    assert list(found.index) == ROWS
+    assert found.loc["copies", "test examples"] == 0
+    assert "not known" in found.loc["patients", "about"]
+    assert np.isnan(found.loc["patients", "test examples"])
+    assert found.attrs == {"test": 156, "others": 624}
+
+
+@settings(max_examples=8, deadline=None)
+@given(n=st.integers(0, 20), turned=st.integers(0, 3))
+def test_copies_are_counted_and_those_with_the_other_label_too(images, n, turned):
+    turned = min(turned, n)
+    after = counts(with_copies(images, n, range(turned)))
+    assert after["copies"] == n
+    assert after["near-duplicates"] >= n
+    assert after["of these with the opposite label"] >= turned
+
+
+def test_near_duplicates_are_those_of_the_other_tool(images):
+    """Judged by ``near_duplicates``, which holds the whole table of correlations."""
+    some = with_copies(images, 7)
+    pairs = near_duplicates(some, 0.9)[["a", "b"]].to_numpy()
+    part = dict(zip(some.ids, some.split, strict=True))
+    both_ways = [*pairs, *pairs[:, ::-1]]
+    concerned = {a for a, b in both_ways if part[a] == "test" and part[b] != "test"}
+    assert counts(some, threshold=0.9)["near-duplicates"] == len(concerned) >= 7
+
+
+def test_many_test_images_are_compared_in_pieces(images, monkeypatch):
+    from hqnn_utils.data.splits import audit
+
+    whole = counts(with_copies(images, 9, [2]))
+    monkeypatch.setattr(audit, "AT_ONCE", 10)
+    assert counts(with_copies(images, 9, [2])) | {"patients": 0} == whole | {"patients": 0}
+
+
+def test_larger_images_are_compared_small():
+    small, large = (load_breastmnist(size, "phantom") for size in (28, 56))
+    found = counts(with_copies(large, 5))
+    assert found["copies"] == 5
+    assert found["near-duplicates"] >= 5
+    assert counts(small)["copies"] == 0
+
+
+def test_rows_of_a_table():
+    data = load_wisconsin()
+    assert counts(data)["copies"] == 0
+    test, train = (np.flatnonzero(data.split == part) for part in ("test", "train"))
+    measured = data.measured.copy()
+    measured[test[:4]] = measured[train[:4]]
+    measured[test[4]] = measured[train[4]] + 0.01 * measured[train].std(axis=0)
+    changed = replace(data, measured=measured, features=None)
+    found = counts(changed)
+    assert found["copies"] == 4
+    assert found["near-duplicates"] == 5
+
+
+def test_patients_on_both_sides():
+    data = load_breakhis("phantom", size=16)
+    assert counts(data)["patients"] == 0
+    leaky = apply_protocol(data, "by_image")
+    test = leaky.part("test").patients
+    others = set(leaky.patients[leaky.split != "test"])
+    assert counts(leaky)["patients"] == sum(p in others for p in test) > 0
+
+
+def test_what_cannot_be_audited_is_said():
+    rng = np.random.default_rng(0)
+    table = make_table(rng.normal(size=(40, 3)), np.arange(40) % 2)
+    with pytest.raises(ValueError, match="no test part"):
+        audit_split(table.with_split(np.full(40, "train"), "all"))
+    with pytest.raises(ValueError, match="threshold"):
+        audit_split(table, threshold=1.5)
