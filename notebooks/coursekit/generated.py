@@ -85,7 +85,20 @@ def course_table(course: dict, times: dict) -> str:
         "Times were measured on two cores without a GPU; the full profile wants one. "
         "Stored outputs come from the laptop profile."
     )
-    return "\n".join([*rows, "", about])
+    return "\n".join([*rows, "", about + memory_sentence(times)])
+
+
+def memory_sentence(times: dict) -> str:
+    """Which notebook takes the most memory, as far as it was measured; else nothing."""
+    peaks = {
+        name: found["laptop"]["peak_mib"]
+        for name, found in times.items()
+        if "peak_mib" in found.get("laptop", {})
+    }
+    if not peaks:
+        return ""
+    name = max(peaks, key=peaks.get)
+    return f" The most memory, {peaks[name] / 1024:.1f} GiB, is taken by notebook {name[:2]}."
 
 
 def replace_between(text: str, name: str, content: str) -> str:

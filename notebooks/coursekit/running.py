@@ -17,6 +17,7 @@ from coursekit.figures import shrink_figures
 from coursekit.files import HERE, Tree, check_out, clear, code_digest, read, tags, write
 from coursekit.folding import fold
 from coursekit.generated import sync
+from coursekit.memory import PeakMemory
 from coursekit.pages import to_html
 
 
@@ -145,13 +146,18 @@ def _execute(tree: Tree, entry: dict, scratch: Path) -> None:
     if stored.exists():  # what a notebook reads there besides its own records
         shutil.copytree(stored, made)
     remove_records(made)
-    notebook, laptop = run_notebook(path, copy, "laptop", made.parent, progress=True)
+    with PeakMemory() as memory:
+        notebook, laptop = run_notebook(path, copy, "laptop", made.parent, progress=True)
     if made.exists():
         replace_folder(made, stored)
     store_outputs(notebook, path)
     store_times(tree, name, smoke=smoke, laptop=laptop)
+    store_memory(tree, name, laptop=memory.mebibytes)
     size = path.stat().st_size / 1024
-    print(f"{name}: smoke {smoke:.0f} s, laptop {laptop:.0f} s, {size:.0f} kB")
+    print(
+        f"{name}: smoke {smoke:.0f} s, laptop {laptop:.0f} s, "
+        f"{memory.mebibytes:.0f} MiB of memory, {size:.0f} kB"
+    )
 
 
 def replace_folder(new: Path, old: Path) -> None:
@@ -190,6 +196,15 @@ def store_outputs(notebook, path: Path) -> None:
 
 def store_times(tree: Tree, name: str, **seconds: float) -> None:
     """Add the measured seconds of each profile to the course's times."""
+    _store_measured(tree, name, "seconds", seconds)
+
+
+def store_memory(tree: Tree, name: str, **mebibytes: float) -> None:
+    """Add the largest memory of each profile, in MiB, to the course's times."""
+    _store_measured(tree, name, "peak_mib", mebibytes)
+
+
+def _store_measured(tree: Tree, name: str, what: str, values: dict[str, float]) -> None:
     from hqnn_utils.records import write_json_atomically
     from hqnn_utils.runtime.files import locked
 
@@ -201,8 +216,8 @@ def store_times(tree: Tree, name: str, **seconds: float) -> None:
     with locked(tree.timings, 60, "run again when the other process has ended"):
         times = tree.times()
         found = times.setdefault(name, {})
-        for profile, value in seconds.items():
-            found[profile] = {"seconds": round(value, 1), **measured_on}
+        for profile, value in values.items():
+            found.setdefault(profile, {}).update({what: round(value, 1), **measured_on})
         write_json_atomically(tree.timings, times)
 
 

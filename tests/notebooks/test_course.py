@@ -20,6 +20,8 @@ from coursekit.alt import write_alts
 from coursekit.comments import alt_texts, code_only
 from coursekit.files import HERE, Tree, code_digest, read, tags, write
 from coursekit.folding import fold
+from coursekit.generated import memory_sentence
+from coursekit.memory import PeakMemory
 from coursekit.pages import to_html
 from coursekit.student import student, student_version
 from PIL import Image
@@ -384,6 +386,25 @@ def test_times_of_other_profiles_stay(tmp_path):
         full=100, smoke=1.3, laptop=2
     )
     assert set(found["smoke"]) == {"seconds", "cores", "date", "python"}
+    running.store_memory(tree, "00_x", laptop=1536.04)
+    found = tree.times()["00_x"]
+    assert (found["laptop"]["seconds"], found["laptop"]["peak_mib"]) == (2, 1536.0)
+    running.store_memory(tree, "01_y", laptop=512)
+    assert "1.5 GiB, is taken by notebook 00." in memory_sentence(tree.times())
+    assert memory_sentence({"00_x": {"smoke": {"peak_mib": 9e9}}}) == ""
+
+
+def test_memory_of_a_child_and_of_its_child_is_seen():
+    takes = "held = bytearray(b'1') * (64 << 20); import time; time.sleep(1)"
+    starts = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {takes!r}])"
+    with PeakMemory() as memory:
+        subprocess.run([sys.executable, "-c", starts], check=True)
+    assert 64 < memory.mebibytes < 400
+
+
+def test_every_notebook_fits_into_two_gibibytes():
+    for name, found in HERE.times().items():
+        assert found["laptop"].get("peak_mib", 0) <= 2048, name
 
 
 def test_unknown_notebook_is_clear(tmp_path):

@@ -1,0 +1,57 @@
+"""The memory that a notebook takes while it runs."""
+
+from __future__ import annotations
+
+import threading
+from types import TracebackType
+
+import psutil
+
+EVERY = 0.25  # seconds between two looks
+
+
+class PeakMemory:
+    """The largest resident memory of this process's children while a block runs.
+
+    A kernel, its workers and their children are added up; what they share counts once for each, so
+    that the sum is an upper bound of what the machine needs.
+
+    Attributes
+    ----------
+    mebibytes : the largest sum that was seen, in MiB.
+    """
+
+    def __init__(self) -> None:
+        self.mebibytes = 0.0
+        self._ended = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> PeakMemory:
+        self._watcher.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._ended.set()
+        self._watcher.join()
+
+    def _watch(self) -> None:
+        while True:
+            self.mebibytes = max(self.mebibytes, children_mebibytes())
+            if self._ended.wait(EVERY):
+                return
+
+
+def children_mebibytes() -> float:
+    """Resident memory of all processes that this one has started, now, in MiB."""
+    total = 0
+    for process in psutil.Process().children(recursive=True):
+        try:
+            total += process.memory_info().rss
+        except (psutil.NoSuchProcess, psutil.AccessDenied):  # it has ended since
+            continue
+    return total / 2**20
