@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 
 from coursekit import generated, running, student
-from coursekit.files import HERE
+from coursekit.files import HERE, read
 
 BUILD = HERE.root / "build"
 
@@ -42,6 +42,9 @@ def command_line() -> argparse.ArgumentParser:
     add("slides", _slides, "a deck for each notebook with tagged cells: make slides", "slides")
     command = add("assignment", _assignment, "for Otter-Grader: make assignment", "assignment")
     command.add_argument("names", nargs="+", help="numbers of notebooks")
+    command = add("changed", _changed, "what a submission changed besides the answers")
+    command.add_argument("handout", type=Path, help="the notebook as it was handed out")
+    command.add_argument("submissions", type=Path, nargs="+", help="notebooks as handed in")
     add("spelling", _spelling, "misspelt words, and American ones in prose: make spelling")
     command = add(
         "paper", _paper, "an invented paper to audit (notebook 13), with its key", "paper"
@@ -98,6 +101,15 @@ def _assignment(given) -> None:
 
     for folder in assignment.assign(HERE, given.names, given.out):
         print(folder)
+
+
+def _changed(given) -> None:
+    from coursekit import assignment
+
+    handout = read(given.handout)
+    for path in given.submissions:
+        found = assignment.changed(handout, read(path))
+        print("\n  ".join([f"{path.name}: {len(found) or 'nothing'} besides the answers", *found]))
 
 
 def _spelling(given) -> None:

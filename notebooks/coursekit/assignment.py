@@ -11,6 +11,7 @@ Students need no Otter: the cells with ``check`` tell them what they would learn
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -99,12 +100,8 @@ def _carry_on(solution, name: str):
 def given(stub) -> list[str]:
     """Return what a stub gives: its statements but the one to be completed and the check."""
     source = code_only(stub.source)
-    return [
-        ast.get_source_segment(source, statement)
-        for statement in ast.parse(source).body
-        if not any(isinstance(n, ast.Constant) and n.value is ... for n in ast.walk(statement))
-        and "check(" not in ast.get_source_segment(source, statement)
-    ]
+    segments = [ast.get_source_segment(source, statement) for statement in _kept(stub.source)]
+    return [segment for segment in segments if "check(" not in segment]
 
 
 def _question(task, stub, solution) -> list:
@@ -126,6 +123,50 @@ def _question(task, stub, solution) -> list:
         _raw("# END TESTS"),
         _raw("# END QUESTION"),
     ]
+
+
+def changed(handout, submission) -> list[str]:
+    """What a submission changed besides the answers, one sentence each.
+
+    The autograder runs the submitted notebook, so it takes the course's own cells, and the lines of
+    an exercise that are given, as they were handed in.
+    """
+    cells = [c.source.strip() for c in submission.cells if c.cell_type == "code"]
+    left = [c.source.strip() for c in handout.cells if c.cell_type == "code"]
+    found = []
+    for source in list(left):
+        name = re.search(r'check\(\s*"([\w.]+)"', source)
+        if "..." in source and name:  # an exercise: its answer is the student's
+            now = next((c for c in cells if name[0] in c), "")
+            lost = [s for s in _kept(source) if ast.unparse(s) not in _statements(now)]
+            found += [f"{name[1]}: no longer there: {ast.unparse(s)}" for s in lost]
+            if now in cells:
+                cells.remove(now)
+        elif source in cells:
+            cells.remove(source)
+        else:
+            found.append(f"changed or removed: {_first_line(source)}")
+    return found + [f"added: {_first_line(cell)}" for cell in cells if cell]
+
+
+def _kept(stub: str) -> list:
+    """The statements of a stub that a student has no reason to change: what is given, the check."""
+    return [
+        statement
+        for statement in ast.parse(code_only(stub)).body
+        if not any(isinstance(n, ast.Constant) and n.value is ... for n in ast.walk(statement))
+    ]
+
+
+def _statements(source: str) -> set[str]:
+    try:
+        return {ast.unparse(statement) for statement in ast.parse(code_only(source)).body}
+    except SyntaxError:
+        return set()
+
+
+def _first_line(source: str) -> str:
+    return next((line for line in source.splitlines() if not line.startswith("#")), source)
 
 
 def assign(tree: Tree, numbers: list[str], out: Path) -> list[Path]:

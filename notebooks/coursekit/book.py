@@ -196,6 +196,7 @@ def taken_along(tree: Tree) -> dict[str, str]:
         "(../notebooks/": "(",
         "(CODE_OF_CONDUCT.md)": "(conduct.md)",
         "(../LICENSE)": "(https://www.apache.org/licenses/LICENSE-2.0)",
+        "(CC-BY-4.0.txt)": "(https://creativecommons.org/licenses/by/4.0/legalcode.en)",
     }
     pages = {}
     for name, path in sources.items():

@@ -1,7 +1,7 @@
 """An assignment from end to end: a right, a wrong and an empty submission, graded by Otter.
 
 ``make assignment-test`` runs this in an environment that holds Otter-Grader; elsewhere it is
-skipped. Three runs of a notebook: a few minutes.
+skipped. Three runs of two notebooks: a few minutes.
 """
 
 import json
@@ -11,51 +11,77 @@ import sys
 
 import nbformat
 import pytest
-from coursekit.assignment import assign, given, question_name
+from coursekit.assignment import assign, changed, given, question_name
 from coursekit.comments import code_only
 from coursekit.files import HERE, read, tags
 
 pytest.importorskip("otter", reason="make assignment-test installs Otter-Grader")
-NUMBER = "04"  # it needs no data
 WRONG = {
-    "04.born": "chance_of_one = 0.8",
-    "04.ry": "def RY(theta):\n    return np.eye(2)",
-    "04.shots": "shots_needed = 10_000",
-    "04.apply": "def apply(gate, qubit, state):\n    return state",
-    "04.order": "found = 1, np.array([1, 0, 0, 1])",
-    "04.entanglement": "def entanglement(state):\n    return 0.5",
-    "04.shift": "def gradient(f, theta):\n    return np.zeros(len(theta))",
-    "04.parallel": 'judgement = "Quantum computers try everything at once and are faster."',
+    "04": {  # it needs no data, as 06
+        "04.born": "chance_of_one = 0.8",
+        "04.ry": "def RY(theta):\n    return np.eye(2)",
+        "04.shots": "shots_needed = 10_000",
+        "04.apply": "def apply(gate, qubit, state):\n    return state",
+        "04.order": "found = 1, np.array([1, 0, 0, 1])",
+        "04.entanglement": "def entanglement(state):\n    return 0.5",
+        "04.shift": "def gradient(f, theta):\n    return np.zeros(len(theta))",
+        "04.parallel": 'judgement = "Quantum computers try everything at once and are faster."',
+    },
+    "06": {
+        "06.layer": "def as_layer(qnode, x, weights):\n"
+        "    return torch.stack(qnode(x, weights), dim=0).to(x.dtype)",
+        "06.backward": "def weight_gradient(layer, x, weights, upstream):\n"
+        "    return torch.zeros_like(weights)",
+        "06.shifts": "runs_per_image = 2 * spec.n_weights",
+        "06.spsa": "def spsa(f, theta, signs, h):\n"
+        "    return (f(theta + h * signs) - f(theta - h * signs)) / (2 * h)",
+        "06.faults": 'diagnosis = {letter: "fine" for letter in "ABCDE"}',
+        "06.bytes": "state_bytes = 50 * 8",
+        "06.cosines": "def cosine_layer(x, weights, of_inputs, of_weights):\n"
+        '    return torch.cos(torch.einsum("bi,opi->bop", x, of_inputs)).mean(dim=-1)',
+        "06.fifty": 'judgement = "No laptop can hold that many amplitudes, so it is true."',
+    },
 }
 
 
+@pytest.fixture(scope="module", params=WRONG)
+def number(request):
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def exercises():
+def exercises(number):
     """Stub and solution of each exercise, by its name."""
-    (entry,) = [e for e in HERE.course()["notebooks"] if e["name"].startswith(NUMBER)]
+    (entry,) = [e for e in HERE.course()["notebooks"] if e["name"].startswith(number)]
     cells = read(HERE.path_of(entry)).cells
     pairs = [(c, cells[i + 1]) for i, c in enumerate(cells) if "exercise" in tags(c)]
     return {c.source.split('check("')[1].split('"')[0]: (c.source, s.source) for c, s in pairs}
 
 
 @pytest.fixture(scope="module")
-def assignment(tmp_path_factory):
-    (folder,) = assign(HERE, [NUMBER], tmp_path_factory.mktemp("assignment"))
+def assignment(number, tmp_path_factory):
+    (folder,) = assign(HERE, [number], tmp_path_factory.mktemp("assignment"))
     return folder
 
 
-def submission(assignment, exercises, kind):
+def submission(assignment, exercises, kind, number):
     """The notebook that a student hands in."""
     (path,) = (assignment / "student").glob("*.ipynb")
     notebook = nbformat.read(path, 4)
+    handout = nbformat.read(path, 4)
     by_stub = {stub: name for name, (stub, _) in exercises.items()}
     assert {c.source for c in notebook.cells} >= set(by_stub), "every stub is handed out"
     for cell in notebook.cells:
         name = by_stub.get(cell.source)
         if name and kind != "empty":
             call = cell.source[cell.source.index("check(") :]
-            answer = code_only(exercises[name][1]) if kind == "right" else f"{WRONG[name]}\n{call}"
+            answer = (
+                code_only(exercises[name][1])
+                if kind == "right"
+                else f"{WRONG[number][name]}\n{call}"
+            )
             cell.source = "\n".join([*given(cell), answer])
+    assert changed(handout, notebook) == [], "nothing but answers was changed"
     handed_in = assignment / f"{kind}.ipynb"
     nbformat.write(notebook, handed_in)
     return handed_in
@@ -77,6 +103,6 @@ def graded(assignment, path):
 
 
 @pytest.mark.parametrize(("kind", "points"), [("right", 1), ("wrong", 0), ("empty", 0)])
-def test_a_submission_gets_what_it_deserves(assignment, exercises, kind, points):
-    found = graded(assignment, submission(assignment, exercises, kind))
+def test_a_submission_gets_what_it_deserves(assignment, exercises, number, kind, points):
+    found = graded(assignment, submission(assignment, exercises, kind, number))
     assert found == {question_name(name): points for name in exercises}

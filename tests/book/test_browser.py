@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 
 import pytest
 
@@ -15,6 +16,22 @@ def wait_for(browser, script, seconds=10, **arguments):
     from selenium.webdriver.support.ui import WebDriverWait
 
     return WebDriverWait(browser, seconds).until(lambda b: b.execute_script(script))
+
+
+def settled(browser):
+    """Wait until formulas and pictures are there and nothing moves any more."""
+    height = "return document.documentElement.scrollHeight"
+    wait_for(
+        browser,
+        "const math = [...document.querySelectorAll('.math')];"
+        "return document.readyState == 'complete'"
+        " && math.every(m => m.querySelector('mjx-container svg'))"
+        " && [...document.images].every(i => i.complete || i.loading == 'lazy')",
+    )
+    before = None
+    while before != (before := browser.execute_script(height)):
+        time.sleep(0.2)
+    return browser
 
 
 def errors(browser):
@@ -81,7 +98,7 @@ def test_the_search_button_opens_a_field(show):
 def test_a_solution_unfolds(show):
     from selenium.webdriver.common.by import By
 
-    shown = show(WITH_A_PLAYER)
+    shown = settled(show(WITH_A_PLAYER))
     folded = shown.find_elements(By.XPATH, "//details[contains(., 'Solution (try first)')]")
     assert len(folded) >= 5
     code = folded[0].find_element(By.TAG_NAME, "pre")
@@ -137,7 +154,7 @@ def test_formulas_are_typeset(show, pages):
 def test_an_answer_of_a_quiz_gets_its_word(show, width):
     from selenium.webdriver.common.by import By
 
-    shown = show("quizzes.html", width=width)
+    shown = settled(show("quizzes.html", width=width))
     first = shown.find_element(By.CSS_SELECTOR, ".hqnn-quiz .answer")
     said = first.find_element(By.CSS_SELECTOR, ".say")
     assert not said.is_displayed()

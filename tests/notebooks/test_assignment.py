@@ -4,7 +4,7 @@ import re
 
 import nbformat
 import pytest
-from coursekit.assignment import given, master, question_name
+from coursekit.assignment import changed, given, master, question_name
 from coursekit.files import HERE, read, tags
 
 from hqnn_utils.exercises import check
@@ -87,3 +87,41 @@ def test_a_student_cannot_put_a_check_of_their_own_in_its_place(made):
     answers = {"amplitudes": [0.6, 0.8j], "chance_of_one": 0.1, "check": lambda *a, **k: check}
     with pytest.raises(AssertionError):
         hidden(answers)
+
+
+# --------------------------------------------------------------- what else a submission changed
+
+STUB = 'spec = circuit(4)\n\nruns = ...\ncheck("42.runs", runs, spec=spec)'
+
+
+def handed(*sources):
+    return nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(s) for s in sources])
+
+
+def test_answers_and_texts_are_no_changes():
+    solved = STUB.replace("runs = ...", "half = 8\nruns = 2 * half")
+    submission = handed("import math", solved)
+    submission.cells.append(nbformat.v4.new_markdown_cell("My notes."))
+    assert changed(handed("import math", STUB), submission) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("circuit(4)", "circuit(1)", "42.runs: no longer there: spec = circuit(4)"),
+        ("spec=spec)", "spec=None)", "42.runs: no longer there: check('42.runs', runs, spec=spec)"),
+        ("runs = ...", "runs = (", "42.runs: no longer there: spec = circuit(4)"),
+    ],
+)
+def test_a_given_line_that_was_changed_is_named(old, new, said):
+    assert said in changed(handed(STUB), handed(STUB.replace(old, new)))
+
+
+def test_changed_removed_and_added_cells_are_named():
+    found = changed(handed("x = 1", "y = 2", STUB), handed("x = 3", STUB, "check = print"))
+    assert found == [
+        "changed or removed: x = 1",
+        "changed or removed: y = 2",
+        "added: x = 3",
+        "added: check = print",
+    ]

@@ -17,6 +17,7 @@ from coursekit.files import HERE
 from coursekit.generated import bootstrap_source
 
 COLAB = HERE.root / "tests" / "colab-2026-08-19.txt"
+KAGGLE = HERE.root / "tests" / "kaggle-2026-08-12.txt"
 # What Colab brings along and our package builds on, directly or through its own requirements. The
 # rest of the list acts as constraints, so that what these pull in has Colab's version too.
 PREINSTALLED = [
@@ -187,6 +188,34 @@ def test_the_literal_bootstrap_cell_installs_the_course_and_moves_nothing(colab,
     assert brought & known == set(), (
         f"Colab has these already: add them to PREINSTALLED: {sorted(brought & known)}"
     )
+
+
+@pytest.mark.colab
+@pytest.mark.skipif(
+    os.environ.get("CI") != "true" and not os.environ.get("HQNN_COLAB_TEST"),
+    reason="asks the package index: set HQNN_COLAB_TEST=1 to run it",
+)
+def test_in_a_kaggle_notebook_pip_would_move_nothing(tmp_path):
+    """A dry run: pip believes that Kaggle's packages are there, by their names and versions."""
+    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "env")], check=True)
+    python = tmp_path / "env" / "bin" / "python"
+    where = [str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
+    found = subprocess.run(where, capture_output=True, text=True, check=True).stdout
+    there = dict(line.split("==") for line in KAGGLE.read_text().splitlines() if "==" in line)
+    for name, version in there.items():
+        if name not in ("pip", "setuptools"):
+            made = Path(found.strip()) / f"{name.replace('-', '_')}-{version}.dist-info"
+            made.mkdir()
+            (made / "METADATA").write_text(
+                f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+            )
+    report = tmp_path / "report.json"
+    pip(python, "install", "--quiet", "--dry-run", "--report", str(report), str(HERE.root))
+    wanted = json.loads(report.read_text())["install"]
+    brought = {p["metadata"]["name"].lower().replace("_", "-") for p in wanted}
+    assert {"pennylane", "medmnist", "captum", "hqnn-utils"} <= brought
+    known = {name.lower().replace("_", "-") for name in there}
+    assert brought & known == set(), "the install cell would change what is there"
 
 
 def test_elsewhere_the_cell_does_nothing(tmp_path):
