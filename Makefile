@@ -39,7 +39,7 @@ TORCH := $(if $(filter 1,$(CPU)),test -n "$$TORCH_INDEX" || { echo "pip needs th
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test faults notebooks bench mutants student book slides book-test spelling assignment assignment-test retarget lint clean
+.PHONY: help install run test faults notebooks bench device-snapshot mutants student book slides book-test spelling assignment assignment-test retarget lint clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,6 +82,16 @@ bench: build/peers/.installed $(STAMP)  ## quantum layer beside its peers, qubit
 	@build/peers/bin/python tests/benchmarks/quantum_layer.py --out notebooks/results/benchmarks
 	@$(BIN)/python tests/benchmarks/qubit_scaling.py --out notebooks/results/benchmarks
 	@$(BIN)/python tests/benchmarks/breakhis_loading.py --out notebooks/results/benchmarks
+
+DEVICE := notebooks/results/12_shots_noise_hardware/device
+build/device-env/.installed: notebooks/device/requirements.txt
+	@"$$PYTHON" -m venv build/device-env
+	@build/device-env/bin/python -m pip install --quiet --upgrade pip
+	@build/device-env/bin/python -m pip install --quiet -r notebooks/device/requirements.txt
+	@touch $@
+
+device-snapshot: build/device-env/.installed  ## notebook 12's circuit on Qiskit Aer with a published device's noise: its record
+	@build/device-env/bin/python notebooks/device/snapshot.py --circuit $(DEVICE)/circuit.json --out $(DEVICE)/snapshot.json
 
 mutants: $(STAMP)  ## how many changes of behaviour the tests notice, room by room (ROOMS="training"); takes long
 	@$(BIN)/python -m pip install --quiet "mutmut>=3.8" -c tests/constraints.txt

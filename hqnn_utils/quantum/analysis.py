@@ -1,5 +1,4 @@
-"""What random weights make of a circuit: its states, their Bloch vectors, its gradients and its
-frequencies.
+"""What random weights make of a circuit: its states, their Bloch vectors and its frequencies.
 
 All of it is batched over weights. States are complex tensors (batch, 2**n), qubit 0 the most
 significant bit, as in PennyLane: ``qp.math`` (purity, vn_entropy, mutual_info, fidelity_statevector
@@ -60,23 +59,6 @@ def bloch_vectors(states: torch.Tensor) -> torch.Tensor:
         z = (rho[:, 0, 0] - rho[:, 1, 1]).real
         found.append(torch.stack([2 * off_diagonal.real, 2 * off_diagonal.imag, z], dim=-1))
     return torch.stack(found, dim=1)
-
-
-def gradient_variance(
-    spec: CircuitSpec, draws: int = 200, init: str = "uniform", seed: int = 0
-) -> float:
-    """Variance over random weights of d output_0 / d weight, averaged over the weights; all
-    features are 0.
-
-    A barren plateau is a variance that falls exponentially with the number of qubits (McClean et
-    al., arXiv 1803.11173).
-    Weights outside the light cone of output 0 count as 0, so that the average of a shallow circuit
-    shrinks with each of them: there, look at single weights (notebook 05).
-    """
-    weights = random_weights(spec, draws, init, seed).requires_grad_()
-    x = _blank(spec).expand(draws, -1)
-    (gradient,) = torch.autograd.grad(expectations(spec, x, weights)[:, 0].sum(), weights)
-    return float(gradient.var(dim=0).mean())
 
 
 def spectrum(

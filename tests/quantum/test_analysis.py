@@ -31,28 +31,6 @@ def test_bloch_vectors_equal_pennylanes_expectation_values():
     )
 
 
-def test_gradient_variance_by_hand():
-    """One qubit, RX(w): d cos(w) / dw = -sin(w), variance 1/2 for uniform w."""
-    spec = CircuitSpec(n_qubits=1, n_layers=1, entangler="none", observable="Z0")
-    assert analysis.gradient_variance(spec, draws=4000) == pytest.approx(0.5, abs=0.03)
-
-
-def test_plateau_global_against_local():
-    def variance(n, observable):
-        spec = CircuitSpec(
-            n_qubits=n,
-            n_layers=2,
-            rotation="Rot",
-            entangler="chain",
-            gate="CZ",
-            observable=observable,
-        )
-        return analysis.gradient_variance(spec, 150)
-
-    assert variance(6, "parity") < 0.2 * variance(2, "parity")
-    assert variance(6, "Z0") > 3 * variance(6, "parity")
-
-
 @pytest.mark.parametrize("uploads", [1, 2, 3])
 def test_spectrum_ends_at_the_number_of_uploads(uploads):
     spec = CircuitSpec(
@@ -112,29 +90,6 @@ def test_random_states_are_the_circuits(encoding):
     uniform = analysis.random_weights(spec, 4)
     torch.testing.assert_close(default, state(spec, blank.expand(4, -1), uniform))
     assert not default.requires_grad
-
-
-@pytest.mark.parametrize("encoding", ["angle", "iqp", "amplitude"])
-def test_gradient_variance_from_shifted_circuits(encoding):
-    """The same variance from the parameter-shift rule, weight by weight; its arguments and
-    defaults.
-    """
-    spec = CircuitSpec(n_qubits=2, encoding=encoding, rotation="RY")
-    weights = analysis.random_weights(spec, 20, "small", seed=3)
-    x = torch.zeros(20, spec.n_inputs, dtype=torch.float64)
-    if encoding == "amplitude":
-        x[:, 0] = 1
-    derivatives = torch.zeros_like(weights)
-    for index in np.ndindex(*spec.weight_shape):
-        shift = torch.zeros_like(weights)
-        shift[:, *index] = math.pi / 2
-        difference = expectations(spec, x, weights + shift) - expectations(spec, x, weights - shift)
-        derivatives[:, *index] = difference[:, 0] / 2
-    wanted = derivatives.var(dim=0).mean().item()
-    found = analysis.gradient_variance(spec, draws=20, init="small", seed=3)
-    assert found == pytest.approx(wanted, rel=1e-9)
-    spelt = analysis.gradient_variance(spec, draws=200, init="uniform", seed=0)
-    assert analysis.gradient_variance(spec) == pytest.approx(spelt, rel=1e-12)
 
 
 def test_spectrum_by_hand():
