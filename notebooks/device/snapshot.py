@@ -217,9 +217,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, help="only so many of each part, for a test")
     given = parser.parse_args()
     if not given.circuit.exists():
-        raise SystemExit(
-            f"{given.circuit} is missing: run notebook 12 first, it stores the circuit"
-        )
+        raise SystemExit(f"{given.circuit} is missing: notebook 12 stores it, run that first")
     if not hasattr(fake_provider, given.backend):
         raise SystemExit(f"no snapshot {given.backend!r} in qiskit_ibm_runtime.fake_provider")
     stored = json.loads(given.circuit.read_text())
