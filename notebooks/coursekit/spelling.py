@@ -19,7 +19,7 @@ from coursekit.files import Tree, read
 from coursekit.glossary import NOT_PROSE
 
 # Right here: words of physics and names, beginnings of words that graders look for.
-KNOWN = "aer,ket,kets,nd,ot,te,schedul,sensitiv,significan,combin,collaps,equivalen"
+KNOWN = "aer,ket,kets,nd,ot,te,schedul,sensitiv,significan,combin,collaps,equivalen,memor"
 # American only in part of their meanings, at home in British English too, or a name in torch.
 BOTH = {
     "program",

@@ -18,6 +18,13 @@ def wait_for(browser, script, seconds=10, **arguments):
     return WebDriverWait(browser, seconds).until(lambda b: b.execute_script(script))
 
 
+def wait_until(browser, happens, seconds=10):
+    """Wait for what a click brings about: on a busy machine it may come a moment later."""
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    WebDriverWait(browser, seconds).until(lambda _: happens())
+
+
 def settled(browser):
     """Wait until formulas and pictures are there and nothing moves any more."""
     height = "return document.documentElement.scrollHeight"
@@ -106,7 +113,7 @@ def test_a_solution_unfolds(show):
     summary = folded[0].find_element(By.TAG_NAME, "summary")
     shown.execute_script("arguments[0].scrollIntoView({block: 'center'})", summary)
     summary.click()
-    assert code.is_displayed()
+    wait_until(shown, code.is_displayed)
     assert "check(" in code.text
 
 
@@ -161,7 +168,7 @@ def test_an_answer_of_a_quiz_gets_its_word(show, width):
     label = first.find_element(By.TAG_NAME, "label")
     shown.execute_script("arguments[0].scrollIntoView({block: 'center'})", label)
     label.click()
-    assert said.is_displayed()
+    wait_until(shown, said.is_displayed)
     assert said.text.startswith(("Right.", "Not yet."))
     visible = [s for s in shown.find_elements(By.CSS_SELECTOR, ".say") if s.is_displayed()]
     assert len(visible) == 1
