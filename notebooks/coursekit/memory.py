@@ -5,8 +5,6 @@ from __future__ import annotations
 import threading
 from types import TracebackType
 
-import psutil
-
 EVERY = 0.25  # seconds between two looks
 
 
@@ -48,6 +46,8 @@ class PeakMemory:
 
 def children_mebibytes() -> float:
     """Resident memory of all processes that this one has started, now, in MiB."""
+    import psutil  # not there where a fork sets its address, nor where the book is made
+
     total = 0
     for process in psutil.Process().children(recursive=True):
         try:

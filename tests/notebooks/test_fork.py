@@ -86,6 +86,20 @@ def test_the_first_push_sets_badges_and_install_cells_and_the_next_changes_nothi
     assert len(git(fork, "log", "--format=%s").splitlines()) == 2
 
 
+def test_the_workflow_needs_no_more_than_it_installs():
+    """Nothing of what the course's environment has besides is imported."""
+    step = next(s["run"] for s in WORKFLOW["jobs"]["address"]["steps"] if "pip install" in str(s))
+    assert "nbformat PyYAML pillow" in step
+    missing = ("psutil", "papermill", "nbconvert", "numpy", "pandas", "torch", "hqnn_utils")
+    program = (
+        f"import sys; sys.modules.update(dict.fromkeys({missing}))\n"
+        f"sys.path.insert(0, {str(HERE.notebooks)!r})\n"
+        "import coursekit.generated, coursekit.student, course; course.command_line()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_fork_of_a_fork_gets_its_own_address(fork):
     push(fork)
     push(fork, "student/copy")
