@@ -52,11 +52,6 @@ def cause(error: OSError, place: str | os.PathLike) -> str:
     return known.get(error.errno) or error.strerror or str(error)
 
 
-def is_full(error: OSError) -> bool:
-    """Whether the error says that nothing more can be stored there."""
-    return error.errno in (errno.ENOSPC, errno.EDQUOT)
-
-
 def in_bytes(n: float) -> str:
     """A number of bytes in words, e.g. ``"3.2 GB"``."""
     for unit in ("bytes", "kB", "MB", "GB"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Iterable, Mapping
 from numbers import Integral, Real
 from typing import Any
@@ -81,22 +80,6 @@ def a_number(name: str, value):
 
 def _is_number(value) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool) and not math.isnan(value)
-
-
-def a_place(name: str, value):
-    """Return ``value`` if it can be the path of a file or folder; else a ValueError."""
-    if not isinstance(value, (str, os.PathLike)) or not os.fspath(value):
-        raise ValueError(f"{name} must be a path, got {shown(value)}")
-    if "\0" in os.fspath(value):
-        raise ValueError(f"{name} must be a path, and none holds a zero byte: {shown(value)}")
-    return value
-
-
-def a_function(name: str, value):
-    """Return ``value`` if it can be called; else a ValueError."""
-    if not callable(value):
-        raise ValueError(f"{name} must be a function, got {shown(value)}")
-    return value
 
 
 def _behind(why: str) -> str:
