@@ -82,6 +82,7 @@ bench: build/peers/.installed $(STAMP)  ## quantum layer beside its peers, qubit
 	@build/peers/bin/python tests/benchmarks/quantum_layer.py --out notebooks/results/benchmarks
 	@$(BIN)/python tests/benchmarks/qubit_scaling.py --out notebooks/results/benchmarks
 	@$(BIN)/python tests/benchmarks/breakhis_loading.py --out notebooks/results/benchmarks
+	@$(BIN)/python tests/benchmarks/breakhis_end_to_end.py --out notebooks/results/benchmarks
 
 DEVICE := notebooks/results/12_shots_noise_hardware/device
 build/device-env/.installed: notebooks/device/requirements.txt

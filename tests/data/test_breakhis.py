@@ -294,16 +294,21 @@ def test_no_patient_on_two_sides_at_any_magnification(magnification):
         assert resplit(data, "patient", seed, folds=7).shared_patients == []
 
 
-def test_the_benchmarks_tree_has_the_official_numbers():
+@pytest.mark.parametrize(
+    ("script", "patients"), [("breakhis_loading", 68), ("breakhis_end_to_end", 82)]
+)
+def test_the_benchmarks_tree_has_the_official_numbers(script, patients, monkeypatch):
     import importlib.util
 
-    path = Path(__file__).parent.parent / "benchmarks" / "breakhis_loading.py"
+    folder = Path(__file__).parent.parent / "benchmarks"
+    monkeypatch.syspath_prepend(str(folder))
     bench = importlib.util.module_from_spec(
-        spec := importlib.util.spec_from_file_location("breakhis_loading", path)
+        spec := importlib.util.spec_from_file_location(script, folder / f"{script}.py")
     )
     spec.loader.exec_module(bench)
     made = bench.names()
     assert len({format_name(n) for n in made}) == 7909
+    assert len({n.patient for n in made}) == patients
     per_magnification = {m: sum(n.magnification == m for n in made) for m in (40, 100, 200, 400)}
     assert per_magnification == {40: 1995, 100: 2081, 200: 2013, 400: 1820}
     assert sum(n.label for n in made) == 5429

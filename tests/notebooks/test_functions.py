@@ -245,6 +245,52 @@ def test_an_interval_covers_the_truth_about_as_often_as_it_says(histology):
     assert 0.85 <= np.mean(hits) <= 1
 
 
+def test_a_chosen_threshold_is_as_good_as_any(histology):
+    """Against all thresholds of a fine grid, written out with pandas."""
+    y, p, _, who = hospital(3, n=50, patients=9)
+
+    def rate(t):
+        table = pd.DataFrame({"y": y, "who": who, "right": (p >= t) == y})
+        return table.groupby(["y", "who"])["right"].mean().groupby("y").mean().mean()
+
+    found = rate(histology["choose_threshold"](y, p, who))
+    assert found == pytest.approx(max(rate(t) for t in np.linspace(0, 1.01, 405)))
+    scores = histology["patient_scores"](histology["patients_of"](y, p, who), threshold=0.37)
+    assert scores["balanced_recognition_rate"] == pytest.approx(rate(0.37))
+
+
+def test_a_comparison_with_a_constant_is_void(histology):
+    constant, other = np.array([True] * 4), np.array([True, False, True, True])
+    assert histology["verdict"](constant, constant, 0.0, 0.0).startswith("void: both")
+    assert histology["verdict"](other, constant, 0.1, 0.4).startswith("void: one")
+    assert histology["verdict"](other, other, -0.1, 0.4) == "undecided"
+    assert histology["verdict"](other, ~other, 0.1, 0.4) == "zero is outside"
+
+
+def test_dyes_are_separated_and_put_together_again(histology):
+    """scikit-image is the judge; it divides densities by six and cuts below zero."""
+    from skimage.color import rgb2hed, rgb_from_hed
+
+    light = np.random.default_rng(0).uniform(0.05, 1, (6, 5, 3))
+    amounts = histology["separate"](light, rgb_from_hed)
+    assert np.allclose(np.maximum(amounts / 6, 0), rgb2hed(light))
+    assert np.allclose(histology["dye"](amounts, rgb_from_hed), light)
+
+
+def test_the_nearest_image_is_scikit_learns(histology):
+    from sklearn.neighbors import NearestNeighbors
+
+    rng = np.random.default_rng(5)
+    x, ids = rng.normal(size=(40, 3)), rng.integers(0, 4, 40)
+    index = NearestNeighbors(n_neighbors=2).fit(x).kneighbors(x)[1][:, 1]
+    assert histology["nearest"](x, ids) == np.mean(ids[index] == ids)
+    other = ids[:, None] != ids[None]
+    assert histology["nearest"](x, ids, other) == 0, "all images of the same id are left out"
+    shuffled = [np.mean(rng.permutation(ids) == ids) for _ in range(4000)]
+    # of two draws without replacement: a little below the share with itself allowed
+    assert histology["by_chance"](ids) == pytest.approx(np.mean(shuffled), abs=0.03)
+
+
 # ---------------------------------------------------------------- notebook 12: shots, noise, cost
 
 SPEC = CircuitSpec()
