@@ -214,6 +214,24 @@ def test_dark_mode_is_dark_and_readable(show, width):
         assert behind < 0.2, selector
 
 
+@pytest.mark.parametrize("page", [WITH_A_PLAYER, "quizzes.html", "teaching.html", "results.html"])
+def test_light_mode_is_readable(show, page):
+    shown = show(page)
+    selectors = (
+        "article p",
+        "article p a:not(.headerlink)",
+        "article h2",
+        "article td",
+        ".hqnn-quiz label",
+    )
+    code = (".cell_input pre", ".cell_output pre", "summary", ".hqnn-quiz label")
+    seen = "return document.querySelector(arguments[0]) !== null"
+    for selector in [s for s in (*selectors, *code) if shown.execute_script(seen, s)]:
+        ratio, behind = contrast(shown, selector)
+        assert ratio >= 4.5, selector
+        assert behind > 0.5, selector
+
+
 def test_a_page_prints(show):
     shown = show("00_start_here.html")
     import base64
