@@ -19,7 +19,7 @@ from coursekit.files import Tree, read
 from coursekit.glossary import NOT_PROSE
 
 # Right here: words of physics and names, beginnings of words that graders look for.
-KNOWN = "aer,ket,kets,nd,ot,te,schedul,sensitiv,significan,combin,collaps,equivalen,memor"
+KNOWN = "aer,braket,ket,kets,nd,ot,te,schedul,sensitiv,significan,combin,collaps,equivalen,memor"
 # American only in part of their meanings, at home in British English too, or a name in torch.
 BOTH = {
     "program",
@@ -48,8 +48,10 @@ BOTH |= {
     "biased",
 }
 CODE = ("hqnn_utils", "tests", "notebooks/course.py", "notebooks/coursekit", "notebooks/book")
-# References keep their authors' spelling, and so do links.
-NOT_OURS = re.compile(r"^## References.*?(?=^## |\Z)|https?://\S+|<[^>]+>", re.M | re.S)
+# References keep their authors' spelling, and so do links and an institute's name.
+NOT_OURS = re.compile(
+    r"^## References.*?(?=^## |\Z)|https?://\S+|<[^>]+>|Center for [A-Z]\w+", re.M | re.S
+)
 
 
 def gather(tree: Tree, out: Path) -> Path:
