@@ -12,8 +12,9 @@ from scipy.stats import norm
 from hqnn_utils.evaluation.metrics import rank_auc
 from hqnn_utils.exercises.exercise import Exercise, Verdict
 from hqnn_utils.exercises.grading import function, number, outcome_of, paragraph
-from hqnn_utils.exercises.papers import DECOYS, FAULTS, audit, evidence, make_paper
+from hqnn_utils.exercises.papers import DECOYS, FAULTS, make_paper
 from hqnn_utils.exercises.papers import key as records_say
+from hqnn_utils.exercises.papers.key import audit, evidence
 from hqnn_utils.exercises.values import holds_open
 
 # ---------------------------------------------------------------- the error, by simulation

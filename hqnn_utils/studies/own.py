@@ -32,6 +32,7 @@ from hqnn_utils.studies.study import Study, run_study
 PLAN_FILE = "plan.jsonl"  # a line a version; nothing is ever taken away
 FAMILIES = ("tuning", "main", "shuffled", "planted")  # the files of records beside it
 MOST_QUBITS = 10  # of a circuit that trains in seconds here
+PATIENCE = 3  # times the epochs on labels of a circuit
 WORDS = 5  # of a sentence of the plan, at least
 # What may be compared, and what it is.
 CONDITIONS = {
@@ -402,8 +403,9 @@ def carry_out(
     1. Each learning rate for each condition, on inner folds that the test part has no share in.
     2. Every condition with its best rate: all seeds, or all folds of all repetitions.
     3. The circuit with shuffled training labels: what it finds then is chance.
-    4. Both sides of the primary comparison on labels that the circuit made: there A wins over a
-       control that cannot do the same. A judge that does not say so cannot be believed.
+    4. Both sides of the primary comparison on labels that the circuit made, with three times the
+       epochs: there A wins over a control that cannot do the same. A judge that does not say so
+       cannot be believed.
 
     Parameters
     ----------
@@ -529,9 +531,15 @@ def _planted(settings: OwnSettings, data: Dataset) -> FeatureTable:
 
 
 def _planted_rows(plan: OwnPlan, settings: OwnSettings, rates) -> list[Setting]:
-    """Both sides of the primary comparison, on the split that the data came with."""
+    """Both sides of the primary comparison, on the split that the data came with.
+
+    Labels of a circuit are hard to learn: both sides get ``PATIENCE`` times the epochs.
+    """
     of_images = dict(backbone="none", weights=None, resize=None)
-    table = replace(settings, dataset="planted", data_options={}, folds=0, **of_images)
+    epochs = PATIENCE * settings.epochs
+    table = replace(
+        settings, dataset="planted", data_options={}, folds=0, epochs=epochs, **of_images
+    )
     return [
         table.row(name, seed, rates[name]) for seed in range(plan.seeds) for name in plan.primary
     ]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from hqnn_utils.data.splits import apply_protocol, audit_split
-from hqnn_utils.evaluation.claims import ESTIMANDS, MARGIN, SUPPORTED
-from hqnn_utils.studies.designs import Design, aucs_of, chances_table, distances, judge_design
+from hqnn_utils.evaluation.claims import ESTIMANDS, MARGIN, SUPPORTED, verdict_chances
+from hqnn_utils.studies.designs import Design, aucs_of, distances, judge_design
 from hqnn_utils.studies.own import Done
 from hqnn_utils.studies.settings import DEFAULTS
 from hqnn_utils.studies.tables import condition
@@ -85,7 +87,7 @@ def make_report(done: Done, n_resamples: int = 10_000) -> Report:
         verdicts=verdicts,
         levels=_named(aucs_of, groups),
         moved=_named(distances, groups),
-        chances=chances_table(done.design, true=(0.0, margin, 0.05)),
+        chances=_chances(done),
         leaks=audit_split(_first_split(done)),
         shuffled=_named(aucs_of, {f"{done.plan.names[0]}, shuffled labels": done.shuffled}),
         planted=planted,
@@ -98,6 +100,23 @@ def _named(table_of, groups: dict):
 
     rows = {name: table_of(records).iloc[0] for name, records in groups.items()}
     return pd.DataFrame(rows).T
+
+
+def _chances(done: Done):
+    """For each claim and true difference the probability of each word, by the plan's own margin."""
+    import pandas as pd
+
+    design, margin = done.design, done.plan.margin
+    degrees = np.inf if design.degrees is None else design.degrees
+    parts = {
+        f"{100 * true:+g}": verdict_chances(
+            design.expected_errors, true, degrees=degrees, margin=margin
+        )
+        for true in (0.0, margin, 2.5 * margin)
+    }
+    table = pd.concat(parts, names=["true difference, points", "claim"]).swaplevel()
+    table = table.rename(columns=lambda word: _with_margin(word, margin))
+    return table.sort_index(level=0, sort_remaining=False)
 
 
 def _key(settings: dict) -> str:

@@ -11,13 +11,12 @@ from statsmodels.stats.multitest import multipletests
 from hqnn_utils.exercises.papers import (
     DECOYS,
     FAULTS,
-    audit,
-    evidence,
     faults_of,
     make_paper,
     read_paper,
     write_paper,
 )
+from hqnn_utils.exercises.papers.key import audit, evidence
 from hqnn_utils.records import measured_dir
 
 STORED = measured_dir().parent / "13_capstone" / "paper"

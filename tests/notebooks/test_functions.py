@@ -9,7 +9,7 @@ import pytest
 import torch
 from scipy.linalg import eigh
 from scipy.stats import bootstrap
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import accuracy_score, roc_auc_score
 from written_in import written_in
 
 from hqnn_utils.quantum import CircuitSpec, build_qnode, expectations, init_weights
@@ -495,3 +495,21 @@ def test_divergence_and_entanglement_by_hand(lab):
     bell = torch.tensor([[[1, 0], [0, 1]], [[1, 0], [0, 0]]], dtype=torch.complex128)
     bell[0] /= math.sqrt(2)
     assert lab["entanglement"](bell).tolist() == pytest.approx([1, 0])
+
+
+# ------------------------------------------------------------------------ notebook 13: capstone
+
+
+def test_accuracy_at_every_threshold_as_scikit_learn_counts_it():
+    candidates = np.array([0.1, 0.5, 0.9])
+    accuracy_at = written_in("13", candidates=candidates)["accuracy_at"]
+    rng = np.random.default_rng(0)
+    y, p = rng.integers(0, 2, 50), rng.random((3, 50))
+    counted = [np.mean([accuracy_score(y, row >= t) for row in p]) for t in candidates]
+    assert np.allclose(accuracy_at(y, p), counted)
+
+
+def test_a_quotation_has_no_headings_of_its_own():
+    """A heading in an output would stand in the contents of the book's page."""
+    made = written_in("13")["quoted"]("> note\n\n# Title\n\n## A part\n\ntext # not one").data
+    assert made == "> note\n> \n> **Title**\n> \n> **A part**\n> \n> text # not one"

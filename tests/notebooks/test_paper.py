@@ -4,7 +4,8 @@ import pytest
 from coursekit import paper
 from coursekit.files import HERE
 
-from hqnn_utils.exercises.papers import FAULTS, audit, evidence, faults_of, read_paper
+from hqnn_utils.exercises.papers import FAULTS, faults_of, read_paper
+from hqnn_utils.exercises.papers.key import audit, evidence
 
 
 def test_files_and_a_key_beside_them(tmp_path):

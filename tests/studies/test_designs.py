@@ -162,6 +162,18 @@ def test_a_design_on_other_images():
     assert part.loc["X", "difference"] == on_other_images(y, p_a, p_b).difference
 
 
+@pytest.mark.parametrize("estimand", ESTIMANDS)
+def test_another_margin(estimand):
+    """It moves the border between words and the shares of the reading, and no estimate."""
+    records = folds({"a": 1.1}) if estimand == "training sets" else official({"a": 1.1})
+    usual, wide = (judge_design(toy_design(estimand), records, margin=m) for m in (0.02, 0.4))
+    for key in ("difference", "low", "high", "error", "p_better"):
+        assert usual.loc["X", key] == wide.loc["X", key]
+    assert usual.loc["X", "verdict"] != wide.loc["X", "verdict"] == "equivalent within two points"
+    assert usual.loc["X", "same"] < wide.loc["X", "same"]
+    assert wide.loc["X", "power_5_points"] < 0.3, "inside the margin hardly anything is supported"
+
+
 def folds(lift, repetitions=3, seeds=2):
     found = []
     for r in range(repetitions):

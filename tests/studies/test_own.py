@@ -188,6 +188,7 @@ def test_every_condition_is_tuned_alike_and_every_seed_runs(done):
     assert len(study.planted) == 5 * 2
     assert {r.settings["labels"] for r in study.shuffled} == {"shuffled"}
     assert {r.settings["dataset"] for r in study.planted} == {"planted"}
+    assert {r.settings["epochs"] for r in study.planted} == {3 * SETTINGS.epochs}
     tested = set(study.records[0].predictions["test"]["ids"])
     tuning = json.loads((folder / "tuning.json").read_text())
     inner = {i for part in tuning["shared"].values() for i in part.get("ids", [])}
@@ -228,6 +229,11 @@ def test_another_margin_is_another_word(done):
     report = make_report(wide, n_resamples=500)
     assert report.verdict == "equivalent within 40 points"
     assert "at least 40 points" in report.text
+    chances = report.chances.loc["primary"]
+    assert list(chances.index) == ["+0", "+40", "+100"]
+    assert np.allclose(chances.sum(axis=1), 1)
+    assert chances.loc["+0", "equivalent within 40 points"] > 0.95
+    assert chances.loc["+100", "supported"] > 0.95
 
 
 def test_a_ceiling_is_said(done):

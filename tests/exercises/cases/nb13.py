@@ -7,8 +7,9 @@ from sklearn.metrics import roc_auc_score
 from hqnn_utils.evaluation.comparison import holm, two_level_bootstrap
 from hqnn_utils.evaluation.metrics import rank_auc
 from hqnn_utils.exercises.nb13 import simulated_error
-from hqnn_utils.exercises.papers import FAULTS, audit, evidence, make_paper
+from hqnn_utils.exercises.papers import FAULTS, make_paper
 from hqnn_utils.exercises.papers import key as records_say
+from hqnn_utils.exercises.papers.key import audit, evidence
 from hqnn_utils.studies.own import OwnPlan
 
 PAPER = make_paper(13)
