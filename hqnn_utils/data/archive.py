@@ -20,6 +20,7 @@ from hqnn_utils.runtime.files import (
     in_bytes,
     locked,
     need_folder,
+    sha256_of,
     temporary_folder,
 )
 
@@ -139,10 +140,7 @@ def _listed(target: Path) -> dict[str, list]:
 
 
 def _file_is(path: Path, size: int, digest: str) -> bool:
-    if not path.is_file() or path.stat().st_size != size:
-        return False
-    with open(path, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest() == digest
+    return path.is_file() and path.stat().st_size == size and sha256_of(path) == digest
 
 
 def expected_digests(folder: Path) -> dict[Path, str]:

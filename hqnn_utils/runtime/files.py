@@ -52,6 +52,12 @@ def cause(error: OSError, place: str | os.PathLike) -> str:
     return known.get(error.errno) or error.strerror or str(error)
 
 
+def sha256_of(file: str | os.PathLike) -> str:
+    """SHA-256 of a file, as 64 hexadecimal digits."""
+    with open(file, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
 def in_bytes(n: float) -> str:
     """A number of bytes in words, e.g. ``"3.2 GB"``."""
     for unit in ("bytes", "kB", "MB", "GB"):

@@ -6,7 +6,6 @@ They come from torchvision's server, from an installed package, or from a file o
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import io
 import os
 import pickle
@@ -20,7 +19,7 @@ import torch
 from torch import nn
 
 from hqnn_utils.runtime.fetching import FetchError, UnreachableError, fetch
-from hqnn_utils.runtime.files import StorageError
+from hqnn_utils.runtime.files import StorageError, sha256_of
 
 # DenseNet's published files have a dot too many: "denselayer1.norm.1.weight" is "norm1.weight".
 DENSENET_OLD_NAME = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
@@ -105,12 +104,6 @@ def _check_cached(file: Path) -> None:
 def _digest_in_name(file: Path) -> str | None:
     found = re.search(r"-([0-9a-f]{8,})\.", file.name)
     return found and found[1]
-
-
-def sha256_of(file: Path) -> str:
-    """SHA-256 of a file, as 64 hexadecimal digits."""
-    with open(file, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 @dataclass(frozen=True)

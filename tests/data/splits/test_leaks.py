@@ -124,3 +124,51 @@ def test_too_few_unrelated_images_and_a_table():
         leaking(alike)
     with pytest.raises(ValueError, match=r"^leaking copies needs images, and toy-s0 is a table"):
         leaking(table())
+
+
+def test_defaults_leak_nothing():
+    plain = leaking(PAIRED)
+    chosen = leaking(PAIRED, leak="none", share=1.0, seed=0, threshold=0.95, pixels=None)
+    assert plain.digest == chosen.digest
+    assert plain.name == "paired-nothing-leaks-s0"
+    np.testing.assert_array_equal(plain.split, chosen.split)
+    whole, half = leaking(PAIRED, "copies"), leaking(PAIRED, "copies", 0.5)
+    assert len(ids(whole, "train") & set(whole.ids[300:])) == len(ids(whole, "test"))
+    assert ids(half, "train") != ids(whole, "train")
+
+
+def test_a_step_keeps_where_its_images_come_from():
+    made = leaking(PAIRED, "copies")
+    assert made.source == PAIRED.source
+    assert made.class_names == PAIRED.class_names
+    others = noise_images(300, digest="1" * 64)
+    digests = [
+        leaking(DATA).digest,
+        leaking(others).digest,
+        leaking(DATA, threshold=0.9).digest,
+        leaking(DATA, pixels=14).digest,
+    ]
+    assert len(set(digests)) == 4
+
+
+def test_pixels_decide_what_is_alike():
+    """Noise that differs pixel by pixel and agrees block by block: twins only when made small."""
+    rng = np.random.default_rng(0)
+    checks = np.indices((12, 12)).sum(axis=0) % 2 * 2.0 - 1
+    blocks = rng.uniform(90, 160, (150, 6, 6)).repeat(2, axis=1).repeat(2, axis=2)
+    twins = np.stack([blocks + 60 * checks, blocks - 60 * checks], axis=1).reshape(300, 12, 12)
+    data = noise_images(300, images=twins.astype(np.uint8))
+    whole, small = leaking(data, "near_duplicates"), leaking(data, "near_duplicates", pixels=6)
+    assert whole.digest != small.digest
+    assert ids(whole, "test") == ids(small, "test")
+    assert ids(whole, "train") != ids(small, "train"), "small pictures have near-duplicates"
+
+
+def test_room_for_validation_is_not_enough():
+    """Forty of a class alike: what is left suffices for validation, not for training as well."""
+    pictures = noise_images(100).images.copy()
+    labels = np.arange(100) % 2
+    pictures[np.flatnonzero(labels == 0)[:35]] = pictures[0]
+    few = noise_images(100, images=pictures, labels=labels.astype(np.int64))
+    with pytest.raises(ValueError, match=r"of 50 images of a class are no near-dup.* need 30$"):
+        leaking(few)
