@@ -90,7 +90,7 @@ def rank_auc(y: np.ndarray, p: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    y, p : labels and probabilities, both (..., N).
+    y, p : labels and probabilities, both (..., N); labels (N,) serve all rows.
 
     Returns
     -------
@@ -99,7 +99,7 @@ def rank_auc(y: np.ndarray, p: np.ndarray) -> np.ndarray:
     from scipy.stats import rankdata
 
     y, p = numbers("labels", y), numbers("probabilities", p)
-    if y.ndim == 0 or y.shape != p.shape:
+    if y.ndim == 0 or y.shape not in (p.shape, p.shape[-1:]):
         raise ValueError(f"labels and probabilities must fit, got {y.shape} and {p.shape}")
     positives = y.sum(axis=-1)
     negatives = y.shape[-1] - positives

@@ -354,9 +354,11 @@ def answer_in_words(judged: dict) -> str:
     first = "no circuit" if not won else f"a circuit ({', '.join(won)})"
     known = ", ".join(f"{_said(main, word).sum()} {word}" for word in VERDICTS if word != SUPPORTED)
     asked = sum(_asked(t) for t in tables.values())
+    questions = {(row["A"], row["B"]) for t in tables.values() for row in _judged_rows(t)}
     return (
-        f"In {asked} planned comparisons on breast images, {first} was found to add to the AUC of "
-        f"a classifier (main table: {known}), while the same judge says so in "
+        f"In {asked} planned comparisons on breast images ({len(questions)} questions, asked in "
+        f"{len(tables)} tables of the same images), {first} was found to add to the AUC of a "
+        f"classifier (main table: {known}), while the same judge says so in "
         f"{_said(planted, SUPPORTED).sum()} of {_asked(planted)} comparisons "
         "where a circuit had made the labels."
     )
@@ -365,6 +367,11 @@ def answer_in_words(judged: dict) -> str:
 def _said(table, word: str):
     """Which claims of a table got a word."""
     return table["verdict"] == word
+
+
+def _judged_rows(table) -> list:
+    """The rows of a table that got a word."""
+    return [row for _, row in table.iterrows() if row["verdict"]]
 
 
 def _asked(table) -> int:

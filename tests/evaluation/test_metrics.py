@@ -96,6 +96,14 @@ def test_rank_auc_takes_many_rows_at_once():
     wanted = [sk.roc_auc_score(labels, row) for labels, row in zip(y, p, strict=True)]
     np.testing.assert_allclose(found, np.reshape(wanted, (2, 3)))
     assert metrics.rank_auc([0, 1, 1], [0.2, 0.2, 0.3]) == 0.75
+    one = metrics.rank_auc(y[0], p)
+    np.testing.assert_allclose(one, [sk.roc_auc_score(y[0], row) for row in p])
+
+
+@pytest.mark.parametrize("shape", [(), (29,), (2, 30), (3, 1)])
+def test_rank_auc_needs_labels_for_each_row(shape):
+    with pytest.raises(ValueError, match=r"^labels and probabilities must fit, got "):
+        metrics.rank_auc(np.ones(shape), np.zeros((3, 30)))
 
 
 def test_rank_auc_of_one_class_is_nan_without_a_warning(recwarn):

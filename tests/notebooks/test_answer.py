@@ -27,6 +27,7 @@ MAIN = judged(
     H2=(3.0, -12.0, 9.5, "undecided"),
     O1=(9.0, 8.0, 9.0, ""),
 )
+MAIN.loc["H2", "A"], MAIN.loc["O1", "B"] = "c", "not judged"
 OTHER = judged(H1=(3.0, 2.5, 3.5, "supported"))
 PLANTED = judged(P1=(9, 8, 9, "supported"), P2=(0, -9, 9, "undecided"))
 
@@ -40,13 +41,16 @@ def tables(monkeypatch):
 
 def test_one_sentence(tables):
     assert answer_in_words(tables) == (
-        "In 3 planned comparisons on breast images, a circuit (H1 in small_cnn_official_v2) was "
-        "found to add to the AUC of a classifier (main table: 1 equivalent within two points, "
-        "0 at least two points excluded, 1 undecided), while the same judge says so in 1 of 2 "
-        "comparisons where a circuit had made the labels."
+        "In 3 planned comparisons on breast images (2 questions, asked in 2 tables of the same "
+        "images), a circuit (H1 in small_cnn_official_v2) was found to add to the AUC of a "
+        "classifier (main table: 1 equivalent within two points, 0 at least two points excluded, "
+        "1 undecided), while the same judge says so in 1 of 2 comparisons where a circuit had made "
+        "the labels."
     )
     del tables["small_cnn_official_v2"]
-    assert "In 2 planned comparisons on breast images, no circuit was" in answer_in_words(tables)
+    assert "(2 questions, asked in 1 tables of the same images), no circuit was" in answer_in_words(
+        tables
+    )
 
 
 def test_one_table_that_decides(tables):
@@ -57,6 +61,7 @@ def test_one_table_that_decides(tables):
     assert (
         first == f"| H1: is it <so>? {about} | +0.5 (-1.0 to +1.0) | **equivalent** | supported |"
     )
+    assert "(`c` against `b`)" in second
     assert second.endswith("| +3.0 (-12.0 to +9.5) | **undecided** | not asked |")
 
 
