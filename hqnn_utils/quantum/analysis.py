@@ -1,4 +1,4 @@
-"""What random weights make of a circuit: its states, their Bloch vectors and its frequencies.
+"""What random weights make of a circuit: its states and its frequencies.
 
 All of it is batched over weights. States are complex tensors (batch, 2**n), qubit 0 the most
 significant bit, as in PennyLane: ``qp.math`` (purity, vn_entropy, mutual_info, fidelity_statevector
@@ -44,21 +44,6 @@ def random_states(
 
 def _blank(spec: CircuitSpec) -> torch.Tensor:
     return ENCODINGS[spec.encoding].blank(spec).double()
-
-
-def bloch_vectors(states: torch.Tensor) -> torch.Tensor:
-    """(<X>, <Y>, <Z>) of each qubit, (batch, n, 3) real. Length 1: the qubit is pure; 0: it is
-    fully entangled.
-    """
-    import pennylane as qp
-
-    found = []
-    for qubit in range(int(math.log2(states.shape[-1]))):
-        rho = qp.math.reduce_statevector(states, [qubit])
-        off_diagonal = rho[:, 1, 0]
-        z = (rho[:, 0, 0] - rho[:, 1, 1]).real
-        found.append(torch.stack([2 * off_diagonal.real, 2 * off_diagonal.imag, z], dim=-1))
-    return torch.stack(found, dim=1)
 
 
 def spectrum(

@@ -497,6 +497,57 @@ def test_divergence_and_entanglement_by_hand(lab):
     assert lab["entanglement"](bell).tolist() == pytest.approx([1, 0])
 
 
+# ---------------------------------------------------------------- notebook 11: looking inside
+
+
+@pytest.fixture(scope="module")
+def inside():
+    return written_in("11", SEED=0)
+
+
+@pytest.mark.parametrize("alpha", [0.05, 0.1, 0.25])
+def test_conformal_sets_are_those_of_crepes(inside, alpha):
+    """crepes (BSD-3) is no requirement: the test runs where it is installed."""
+    crepes = pytest.importorskip("crepes")
+    rng = np.random.default_rng(2)
+    y, p = rng.integers(0, 2, 78), rng.random(78)
+    new = rng.random(200)
+    both = np.stack([1 - p, p], axis=1)
+    judge = crepes.ConformalClassifier().fit(1 - both[np.arange(78), y])
+    theirs = judge.predict_set(
+        np.stack([new, 1 - new], axis=1), confidence=1 - alpha, smoothing=False
+    )
+    limit = inside["threshold"](y, p, alpha)
+    assert np.array_equal(inside["sets"](new, limit, limit), np.asarray(theirs, bool))
+
+
+def test_conformal_promise_is_kept_on_average_and_no_better(inside):
+    """Coverage over many calibration sets: ceil((n + 1)(1 - alpha)) / (n + 1)."""
+    rng = np.random.default_rng(4)
+    covered = []
+    for _ in range(1500):
+        p = rng.random(20)
+        y = (rng.random(20) < p).astype(int)
+        limit = inside["threshold"](y[:19], p[:19], 0.1)
+        covered.append(inside["sets"](p[19:], limit, limit)[0, y[19]])
+    assert np.mean(covered) == pytest.approx(0.9, abs=0.025)
+
+
+def test_bloch_vectors_are_pennylanes_expectation_values(inside):
+    spec = CircuitSpec(n_qubits=3, n_layers=2, rotation="Rot", entangler="strong")
+    generator = torch.Generator().manual_seed(1)
+    weights, x = init_weights(spec, generator=generator).double(), torch.tensor([[0.3, -1.0, 2.0]])
+    psi = inside["state"](spec, x.double(), weights)[0].detach().numpy()
+
+    @qp.qnode(qp.device("default.qubit", wires=3))
+    def judge(qubit):
+        qp.StatePrep(psi, wires=range(3))
+        return [qp.expval(pauli(qubit)) for pauli in (qp.X, qp.Y, qp.Z)]
+
+    for qubit in range(3):
+        assert np.allclose(inside["bloch"](psi, qubit), judge(qubit), atol=1e-12)
+
+
 # ------------------------------------------------------------------------ notebook 13: capstone
 
 

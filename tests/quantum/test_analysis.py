@@ -1,34 +1,15 @@
-"""States, Bloch vectors, gradients and frequencies of random circuits against closed forms and
+"""States, gradients and frequencies of random circuits against closed forms and
 PennyLane.
 """
 
 import math
 
 import numpy as np
-import pennylane as qp
 import pytest
 import torch
 
-from hqnn_utils.quantum import CircuitSpec, analysis, build_qnode, expectations, init_weights, state
+from hqnn_utils.quantum import CircuitSpec, analysis, expectations, init_weights, state
 from hqnn_utils.quantum.encodings import ENCODINGS
-
-
-def test_bloch_vectors_equal_pennylanes_expectation_values():
-    spec = CircuitSpec(n_qubits=3, n_layers=2, rotation="Rot", entangler="strong")
-    x, w = torch.tensor([[0.3, -1.0, 2.0]]).double(), analysis.random_weights(spec, 1)[0]
-    psi = state(spec, x, w)
-
-    @qp.qnode(qp.device("default.qubit", wires=3))
-    def judge():
-        qp.StatePrep(psi[0].numpy(), wires=range(3))
-        return [qp.expval(p(q)) for q in range(3) for p in (qp.X, qp.Y, qp.Z)]
-
-    np.testing.assert_allclose(analysis.bloch_vectors(psi)[0].flatten(), judge(), atol=1e-12)
-    np.testing.assert_allclose(
-        analysis.bloch_vectors(psi)[0, :, 2],
-        [v.item() for v in build_qnode(spec)(x[0], w)],
-        atol=1e-12,
-    )
 
 
 @pytest.mark.parametrize("uploads", [1, 2, 3])
