@@ -1,6 +1,4 @@
-"""States, gradients and frequencies of random circuits against closed forms and
-PennyLane.
-"""
+"""States and frequencies of random circuits against closed forms and PennyLane."""
 
 import math
 
