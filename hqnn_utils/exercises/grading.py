@@ -309,6 +309,67 @@ def paragraph(
     return Verdict(True, right)
 
 
+# Words that sentences cannot do without, and lists of key words can.
+SMALL_WORDS = frozenset(
+    re.findall(
+        r"\w+",
+        """
+        a an and are as at be because been both but by can could did do does for from had has have i
+        if in into is it its more no not of on one only or our should so some than that the their
+        them then there these they this those to until was we were what when where whether which
+        while who whose why will with without would you your
+        """,
+    )
+)
+FEWEST_SMALL_WORDS = 0.25  # of all words; running text has about 0.4
+
+
+def argument(
+    answer,
+    steps: Iterable[tuple[Sequence[str], str]],
+    right: str,
+    *,
+    words: int = 25,
+    never: Iterable[tuple[str, str]] = (),
+) -> Verdict:
+    """Grade a paragraph that has to argue: things must be said *of each other*, in sentences.
+
+    A step is a few patterns that must all match in one sentence, or in two that follow each other.
+    So a list of key words is refused, and so are the right words in sentences that do not connect
+    them. Whether the argument is sound is still for a reader to say.
+
+    Parameters
+    ----------
+    answer : the student's text.
+    steps : pairs (regular expressions, what to say where no two sentences hold all of them).
+    right, words : as for ``paragraph``.
+    never : pairs (regular expression, what to say where a sentence matches it); a sentence with
+        "not", "no", "never", "without" or "instead of" is taken to reject what it names.
+    """
+    verdict = paragraph(answer, (), right, words=words)
+    if not verdict:
+        return verdict
+    said = re.findall(r"[a-z']+", answer.lower())
+    if sum(word in SMALL_WORDS for word in said) < FEWEST_SMALL_WORDS * len(said):
+        return Verdict(False, "these are key words: write sentences that connect them")
+    sentences = [s for s in re.split(r"(?<=[.!?;])\s+", answer.strip()) if s]
+    for pattern, word in never:
+        if any(_matches(pattern, s) and not _matches(REJECTS, s) for s in sentences):
+            return Verdict(False, word)
+    windows = [f"{a} {b}" for a, b in zip(sentences, [*sentences[1:], ""], strict=True)]
+    for patterns, word in steps:
+        if not any(all(_matches(p, w) for p in patterns) for w in windows):
+            return Verdict(False, word)
+    return verdict
+
+
+REJECTS = r"\b(not|no|never|nor|without|instead|rather|would be wrong|n't)\b|n't\b"
+
+
+def _matches(pattern: str, text: str) -> bool:
+    return re.search(pattern, text, re.IGNORECASE | re.DOTALL) is not None
+
+
 def together(verdicts: Iterable[Verdict], right: str) -> Verdict:
     """Grade an answer of several parts: the first part that is not right speaks.
 

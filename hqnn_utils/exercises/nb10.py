@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from hqnn_utils.exercises.exercise import OPEN_MESSAGE, Exercise, Verdict
-from hqnn_utils.exercises.grading import choice, function, number, paragraph, together
+from hqnn_utils.exercises.grading import argument, choice, function, number, together
 from hqnn_utils.exercises.values import plain
 
 # ---------------------------------------------------------------- one resample of the bootstrap
@@ -308,12 +308,36 @@ FAULTS = {
 }
 
 
+WHY_SEEDS = [
+    (
+        (
+            r"\b(same|fixed|identical|unchanged|one|these|never|not|no)\b.*\b(images?|test|"
+            r"patients?)\b|\b(images?|test|patients?)\b.*\b(same|fixed|identical|unchanged|stay|"
+            r"never|not|no)\b",
+        ),
+        "the letter is right; say in your sentence what is the same in all five runs",
+    ),
+    (
+        (
+            r"\b(seeds?|runs?|trainings?|initiali[sz]\w+|start\w*|pairs?|repeat\w*)\b",
+            r"\b(images?|test|patients?)\b",
+            r"\b(because|so|since|as|therefore|hence|thus|while|whereas|but|only|alone|if|cannot|"
+            r"nothing|although|though|which|that)\b",
+        ),
+        "the letter is right; connect the two lucks in your sentence: which one did the five runs "
+        "draw anew, and which one not?",
+    ),
+]
+
+
 def _published(answer) -> Verdict:
     if answer is ... or (isinstance(answer, (tuple, list)) and any(a is ... for a in answer)):
         return Verdict(None, OPEN_MESSAGE)
-    if not isinstance(answer, (tuple, list)) or len(answer) != 3:
-        return Verdict(False, "expected three things: one-sided p, two-sided p, a letter")
-    one, two, fault = answer
+    if not isinstance(answer, (tuple, list)) or len(answer) != 4:
+        return Verdict(
+            False, "expected four things: one-sided p, two-sided p, a letter, a sentence"
+        )
+    one, two, fault, why = answer
     powers = [
         (1 / 2, "that is one pair: five pairs must all point the same way"),
         (1 / 16, "that is two-sided: one-sided there is one way in 2**5"),
@@ -335,6 +359,7 @@ def _published(answer) -> Verdict:
                 number(one, 1 / 32, "one-sided", powers),
                 number(two, 1 / 16, "two-sided", sides),
                 choice(fault, "A", FAULTS["A"], others),
+                argument(why, WHY_SEEDS, "", words=12),
             )
         ),
         "1/32 is the smallest value there is, two-sided it would be 1/16; " + FAULTS["A"],
@@ -343,33 +368,53 @@ def _published(answer) -> Verdict:
 
 # ---------------------------------------------------------------- what would decide it
 
-OPEN_POINTS = [
+CONTROLS = r"\b(controls?|mixing|mlp|opponents?|baselines?|heads?|runs?|seeds?|side|trainings?)\b"
+OPEN_STEPS = [
     (
-        r"learn|train|collaps|fail",
-        "say why the interval is so wide: what did some runs of the controls do?",
+        (
+            CONTROLS,
+            r"\b(not|never|n't|fail\w*|collaps\w*|die[sd]?|dead|diverg\w*|stuck|broke\w*)\b",
+            r"\b(interval|error|spread|wid\w+|varia\w+|uncertain\w*|noise|noisy|bar)\b",
+        ),
+        "say what makes the interval so wide: connect it with what some runs of the controls did",
     ),
     (
-        r"\brates?\b|setting|tun|budget|search|initial|restart|warm",
-        "say what you would change about the training of the controls",
+        (
+            r"\b(rates?|settings?|tun\w+|budget|search\w*|initial\w*|restart\w*|warm\w*|epochs?|"
+            r"clip\w*|begin again|start again)\b",
+            r"\b(every|all|both|each|same|alike|equal\w*|dressed too|also)\b",
+        ),
+        "say what you would change about the training, and that the circuit's head gets it too",
     ),
     (
-        r"before|advance|beforehand|first|preregist|commit|plan",
-        "say when this is written down",
+        (
+            r"\b(before|advance|beforehand|prior|until|ahead)\b|\bfirst\b",
+            r"\b(writ\w+|plan\w*|commit\w*|preregist\w*|regist\w*|fix\w*|stat\w+|decid\w+)\b",
+        ),
+        "say when this is written down, and before what",
     ),
     (
-        r"same|equal|every head|all heads|both heads|as many|fair",
-        "say how the circuit's head is treated meanwhile",
+        (
+            r"\b(bounds?|limits?|interval|p|p-value)\b[^.]{0,60}\b(below|above|inside|within|under|"
+            r"over|exceed\w*|smaller|larger|less|at most)\b",
+            r"\b(if|when|whether|once|as soon as|then|where|until|unless|decid\w+)\b",
+        ),
+        "say which number must lie where for the verdict to fall: a bound, and two points",
     ),
+]
+OPEN_NEVER = [
     (
-        r"bound|margin|two points|equivalen|exclud|interval|error",
-        "say which number must come out how, so that the verdict falls",
+        r"\b(drop|exclud|remov|discard|delet|leav|throw|ignor|filter)\w*\b.*\b(fail|bad|dead|"
+        r"collaps|did|poor|worst)\w*\b.*\bruns?\b|\b(drop|exclud|remov|discard|delet|leav|throw|"
+        r"ignor|filter)\w*\b.*\bruns?\b.*\b(fail|bad|dead|collaps|did|poor)\w*\b",
+        "runs that failed cannot be dropped after one has looked: only one side loses its bad ones",
     ),
 ]
 
 
 def _open(answer) -> Verdict:
-    right = "now compare it with the amendment at the end of plan_v2.md"
-    return paragraph(answer, OPEN_POINTS, right, words=40)
+    right = "now compare it with the two amendments in plan_v2.md"
+    return argument(answer, OPEN_STEPS, right, words=40, never=OPEN_NEVER)
 
 
 EXERCISES = {
@@ -429,7 +474,7 @@ EXERCISES = {
             "Count the patterns of signs of five pairs; the most extreme one is one of them, and "
             "two-sided there are two such patterns.",
             "For the fault, ask what would be drawn anew if one repeated the study as this p-value "
-            "imagines it: the seeds, or the 156 test images as well?",
+            "imagines it: the seeds, or the 156 test images as well? The sentence names both.",
         ),
     ),
     "10.siblings": Exercise(

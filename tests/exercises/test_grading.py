@@ -16,6 +16,7 @@ from hqnn_utils.exercises.exercise import OPEN_MESSAGE, Exercise
 from hqnn_utils.exercises.grading import (
     OPEN,
     PLAIN_HINT,
+    argument,
     choice,
     faulty_lines,
     function,
@@ -581,6 +582,40 @@ def test_parts_together():
 
     assert together(parts(), "all") == bad
     assert seen == [good, bad], "what comes behind the first wrong part is not looked at"
+
+
+STEPS = [((r"\bcats?\b", r"\bpurrs?\b"), "what does a cat do?"), ((r"\bdogs?\b",), "and dogs?")]
+NEVER = [(r"\bkick\w*\b.*\bdog", "do not kick")]
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("When it is at home the cat purrs, and so would the dog if it could.", None),
+        ("It is a cat that we have at home. It purrs when it is warm. The dog does not.", None),
+        (
+            "It purrs at home, which is warm. We like it so much. The cat is with the dog.",
+            "a cat do",
+        ),
+        ("The cat purrs at home when it is warm, and that is all there is to say.", "and dogs?"),
+        (
+            "Cat, purrs, dog, home, warm, fur, milk, sofa, evening, window, bowl, basket.",
+            "key words",
+        ),
+        ("The cat purrs when it is at home. Then I would kick the dog out of it.", "do not kick"),
+        ("The cat purrs when it is at home. Nobody should kick the dog, not at all.", None),
+        ("The cat purrs, the dog does not.", "argue in 12 words"),
+        (7, "expected a text"),
+    ],
+)
+def test_an_argument_says_things_of_each_other(text, word):
+    verdict = argument(text, STEPS, "right", words=12, never=NEVER)
+    assert verdict.ok is (word is None)
+    assert (word or "right") in verdict.message
+
+
+def test_an_argument_not_tried_yet():
+    assert argument(..., STEPS, "right") == OPEN
 
 
 # ---------------------------------------------------------------- lines of a program

@@ -99,6 +99,36 @@ GOOD_TOO = (
     "If the bounds then lie inside the margin, the row is equivalent, and the old verdict stays."
 )
 
+PLAIN = (
+    "In twenty runs the mixing head has not learned at all. These runs make the spread between "
+    "folds enormous. Each head should be allowed to begin again when its training loss is no "
+    "better than that of a constant, dressed as well. I would commit this rule before any test "
+    "score exists. Once the upper bound is under two points, the gain is excluded; no failed run "
+    "may be dropped."
+)
+# All the words of a good answer, and none of its argument.
+KEY_WORDS = (
+    "Controls not learn. Interval wide, error, spread. Same learning rate, every head, settings, "
+    "search, restart. Write plan before runs, commit first, preregister. Upper bound below two "
+    "points, if inside margin, equivalence, excluded, supported, fair, equal budget, "
+    "decided, verdict, old, stays, Holm."
+)
+# Sentences, but the words stand apart: nothing is said of the interval, nor when the plan comes.
+APART = (
+    "The interval is what we look at in the table of the page and it is long. The heads of this "
+    "course are all made of linear layers and of a core. Some of the controls have failed to learn "
+    "in the past and it was sad. All heads get the same rates in our search, as we have seen."
+)
+DROPPING = GOOD + " I would also drop the runs that failed, because they spoil the mean."
+SEEDS_ONLY = (
+    "The five runs differ in their seeds only, while the 156 test images are the same each time, "
+    "so the luck of the images is not in this p at all."
+)
+SHORTLY = (
+    "Because it is computed over five trainings on one fixed test set, it cannot tell what happens "
+    "on other patients."
+)
+
 RIGHT = {
     "10.resampled": [(with_sklearn, {}), (two_means, {}), (resampled_gap, {})],
     "10.levels": [
@@ -112,9 +142,12 @@ RIGHT = {
         (lambda g, r: np.std(g, ddof=1) * np.sqrt(1 / len(g) + r), {}),
     ],
     "10.rules": [(by_hand, {}), (in_short, {})],
-    "10.published": [((1 / 32, 1 / 16, "A"), {}), (["0.03125", 0.0625, "a"], {})],
+    "10.published": [
+        ((1 / 32, 1 / 16, "A", SEEDS_ONLY), {}),
+        (["0.03125", 0.0625, "a", SHORTLY], {}),
+    ],
     "10.siblings": [(0.6, FOLDER), ("60 %", FOLDER), (60, FOLDER)],
-    "10.open": [(GOOD, {}), (GOOD_TOO, {})],
+    "10.open": [(GOOD, {}), (GOOD_TOO, {}), (PLAIN, {})],
 }
 WRONG = [
     ("10.resampled", 0.02, {}, "expected a function"),
@@ -203,15 +236,40 @@ WRONG = [
     ("10.rules", lambda low, up, p: by_hand(low / 10, up / 10, p), {}, "are 0.02"),
     ("10.rules", lambda *case: "yes", {}, "it gives 'yes'"),
     ("10.rules", lambda *case: None, {}, "returns nothing"),
-    ("10.published", 0.03125, {}, "expected three things"),
-    ("10.published", (1 / 16, 1 / 16, "A"), {}, "that is two-sided"),
-    ("10.published", (0.05, 1 / 16, "A"), {}, "that is the level"),
-    ("10.published", (1 / 25, 1 / 16, "A"), {}, "not 5**2"),
-    ("10.published", (1 / 32, 1 / 32, "A"), {}, "both extremes"),
-    ("10.published", (1 / 32, 1 / 64, "A"), {}, "not smaller"),
-    ("10.published", (1 / 32, 1 / 16, "B"), {}, "may be used for accuracies"),
-    ("10.published", (1 / 32, 1 / 16, "C"), {}, "direction was written down"),
-    ("10.published", (1 / 32, 1 / 16, "D"), {}, "nothing to correct"),
+    ("10.published", 0.03125, {}, "expected four things"),
+    ("10.published", (1 / 32, 1 / 16, "A"), {}, "a sentence"),
+    ("10.published", (1 / 16, 1 / 16, "A", SHORTLY), {}, "that is two-sided"),
+    ("10.published", (0.05, 1 / 16, "A", SHORTLY), {}, "that is the level"),
+    ("10.published", (1 / 25, 1 / 16, "A", SHORTLY), {}, "not 5**2"),
+    ("10.published", (1 / 32, 1 / 32, "A", SHORTLY), {}, "both extremes"),
+    ("10.published", (1 / 32, 1 / 64, "A", SHORTLY), {}, "not smaller"),
+    ("10.published", (1 / 32, 1 / 16, "B", SHORTLY), {}, "may be used for accuracies"),
+    ("10.published", (1 / 32, 1 / 16, "C", SHORTLY), {}, "direction was written down"),
+    ("10.published", (1 / 32, 1 / 16, "D", SHORTLY), {}, "nothing to correct"),
+    ("10.published", (1 / 32, 1 / 16, "A", "Seeds only."), {}, "argue in 12 words"),
+    (
+        "10.published",
+        (
+            1 / 32,
+            1 / 16,
+            "A",
+            "Seeds, images, same test, five pairs, p, luck, draw, trainings, many patients.",
+        ),
+        {},
+        "key words",
+    ),
+    (
+        "10.published",
+        (1 / 32, 1 / 16, "A", "Five is a small number of pairs and a larger one would be better."),
+        {},
+        "what is the same",
+    ),
+    (
+        "10.published",
+        (1 / 32, 1 / 16, "A", "There are not many images in the test and it is a pity for us all."),
+        {},
+        "connect the two lucks",
+    ),
     ("10.siblings", 3, FOLDER, "divide by the number"),
     ("10.siblings", 0.4, FOLDER, "without one"),
     ("10.siblings", 0.8, FOLDER, "not in validation too"),
@@ -219,11 +277,14 @@ WRONG = [
     ("10.siblings", 5 / 11, FOLDER, "for training"),
     ("10.siblings", 3 / 11, FOLDER, "not by all of them"),
     ("10.open", "Run more seeds until it is significant.", {}, "argue in 40 words"),
+    ("10.open", KEY_WORDS, {}, "key words"),
+    ("10.open", APART, {}, "what makes the interval so wide"),
+    ("10.open", DROPPING, {}, "cannot be dropped"),
     (
         "10.open",
-        GOOD.replace("did not learn", "were bad").replace("learning rates", "rates"),
+        GOOD.replace("did not learn in some runs", "were weak in our table"),
         {},
-        "what did some runs",
+        "what some runs of the controls did",
     ),
     (
         "10.open",
@@ -235,13 +296,11 @@ WRONG = [
         "10.open",
         GOOD.replace("every head the same larger", "the control a larger"),
         {},
-        "circuit's head is treated",
+        "circuit's head gets it too",
     ),
     (
         "10.open",
-        GOOD.replace("upper bound lies below two points", "circuit wins").replace(
-            "interval", "bar"
-        ),
+        GOOD.replace("whether the upper bound lies below two points", "who has won"),
         {},
         "which number",
     ),
