@@ -6,6 +6,8 @@ The work is done in ``coursekit``.
 from __future__ import annotations
 
 import argparse
+import errno
+import signal
 from pathlib import Path
 
 from coursekit import generated, running, student
@@ -134,7 +136,19 @@ def _tag_slides(given) -> None:
 def main() -> None:
     """Do what the command line says."""
     given = command_line().parse_args()
-    given.do(given)
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        given.do(given)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+            raise
+        place = f" ({error.filename})" if error.filename else ""
+        raise SystemExit(f"{error.strerror}{place}: what was stored before is as it was") from None
+
+
+def _stop(number, frame) -> None:
+    """Ended from outside: what was begun is tidied up, as after Ctrl-C."""
+    raise SystemExit(128 + number)
 
 
 if __name__ == "__main__":

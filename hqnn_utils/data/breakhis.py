@@ -28,6 +28,7 @@ from hqnn_utils.data.options import check_options
 from hqnn_utils.data.phantoms.histology import histology_phantom
 from hqnn_utils.data.splits.patients import LEVELS, assign_folds, resplit
 from hqnn_utils.runtime import DataError, choose, data_dir
+from hqnn_utils.runtime.arguments import checked
 from hqnn_utils.runtime.files import StorageError, is_there
 
 HEIGHT = 460  # pixels of the original images
@@ -231,7 +232,7 @@ def _find_root(source: str | os.PathLike) -> str | os.PathLike:
     warnings.warn(
         f"no {folder}: get the archive from {HOME} and put it there, or set HQNN_DATA.\n"
         "USING THE PHANTOM: what follows is computed on synthetic images, not on patients.",
-        stacklevel=3,
+        stacklevel=4,
     )
     return "phantom"
 
@@ -249,3 +250,6 @@ def _choose_images(root: Path, magnification: int | str) -> list[tuple[Path, Sli
             f"{root} holds no images at {magnification}X; it holds {', '.join(numbers)}"
         )
     return chosen
+
+
+checked(__name__)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from hqnn_utils.runtime import DataError
+from hqnn_utils.runtime.arguments import checked
 
 SUBTYPES = {
     "B": {"A": "adenosis", "F": "fibroadenoma", "PT": "phyllodes_tumor", "TA": "tubular_adenoma"},
@@ -160,3 +161,6 @@ def _parsed(path: Path) -> SlideName:
         return parse_name(path.name)
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
+
+
+checked(__name__)

@@ -8,7 +8,9 @@ import json
 import math
 import os
 import shutil
+import struct
 import sys
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import repeat
@@ -17,11 +19,30 @@ from pathlib import Path
 import numpy as np
 
 from hqnn_utils.runtime import DataError, cache_dir
-from hqnn_utils.runtime.files import StorageError, cause, locked, need_folder, temporary_folder
+from hqnn_utils.runtime.files import (
+    StorageError,
+    cause,
+    locked,
+    need_folder,
+    read_bytes,
+    temporary_folder,
+)
 
 CROPS = ("centre", "squash")
 PATIENCE = 3600  # seconds to wait for another process that decodes the same images
 MOST_PIXELS = 2**26  # of one image; BreakHis's have 322,000
+# What Pillow raises for a file with flipped bits.
+DAMAGED = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    OverflowError,
+    struct.error,
+    zlib.error,
+)
 BLOCK = 256  # images decoded before they are written: bounds the memory for any number of files
 
 
@@ -180,9 +201,9 @@ def read_image(path: Path, how: Resizing, sha256: str | None = None) -> np.ndarr
     """
     from PIL import Image
 
-    damaged = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)  # Pillow raises all
+    damaged = (*DAMAGED, Image.DecompressionBombError)
     try:
-        content = path.read_bytes()
+        content = read_bytes(path)
         if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
             raise DataError(
                 f"{path} was changed after it was unpacked: delete it, and it is restored from the "

@@ -9,6 +9,7 @@ import numpy as np
 from hqnn_utils.data.datasets import CLASS_NAMES, FeatureTable
 from hqnn_utils.data.options import check_options
 from hqnn_utils.data.splits.parts import stratified_parts
+from hqnn_utils.runtime.arguments import checked, numbers
 
 
 def load_wisconsin(seed: int = 0) -> FeatureTable:
@@ -64,7 +65,7 @@ def make_table(
     ValueError : shapes that do not fit, labels other than 0 and 1, a value that is not finite.
     """
     check_options({"seed": seed})
-    measured = np.asarray(measured, dtype=np.float64)
+    measured = numbers("measured", measured)
     labels = np.asarray(labels)
     _check_table(measured, labels)
     labels = labels.astype(np.int64)
@@ -99,3 +100,6 @@ def _check_table(measured: np.ndarray, labels: np.ndarray) -> None:
     wrong = sorted(set(np.unique(labels).tolist()) - {0, 1})
     if wrong:
         raise ValueError(f"labels hold {wrong[:5]}, expected 0 and 1 (malignant) only")
+
+
+checked(__name__)

@@ -8,7 +8,10 @@ from __future__ import annotations
 import hashlib
 import math
 import os
+import struct
+import tokenize
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,8 +19,16 @@ import numpy as np
 
 from hqnn_utils.data.datasets import CLASS_NAMES, SPLITS, ImageData
 from hqnn_utils.runtime import DataError, data_dir
+from hqnn_utils.runtime.arguments import checked
 from hqnn_utils.runtime.fetching import FetchError, UnreachableError, fetch
-from hqnn_utils.runtime.files import StorageError, in_bytes, need_folder, need_memory
+from hqnn_utils.runtime.files import (
+    StorageError,
+    cause,
+    in_bytes,
+    need_folder,
+    need_memory,
+    read_bytes,
+)
 
 SIZES = (28, 64, 128, 224)
 HEADERS = {
@@ -63,6 +74,23 @@ class Meaning:
 
 def _listed(labels) -> str:
     return ", ".join(str(label) for label in labels)
+
+
+# What zipfile, zlib and NumPy raise for a file with flipped bits.
+DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    tokenize.TokenError,
+    SyntaxError,
+    EOFError,
+    OSError,
+    KeyError,
+    AttributeError,
+    TypeError,
+    OverflowError,
+    RuntimeError,  # "encrypted"
+)
 
 
 # BreastMNIST's raw label 0 is malignant; it is turned round once, here.
@@ -169,10 +197,10 @@ def numbered_ids(sizes) -> np.ndarray:
 
 def _content(path: Path, md5: str | None) -> bytes:
     try:
-        content = path.read_bytes()
+        content = read_bytes(path)
     except OSError as error:
         raise DataError(
-            f"{path} cannot be read ({error.strerror}): check the path, "
+            f"{path} cannot be read ({cause(error, path)}): check the path, "
             "or set HQNN_DATA to the folder that holds it"
         ) from None
     found = hashlib.md5(content).hexdigest()
@@ -195,7 +223,9 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
                 )
             _check_room(path, archive.zip)
             return {key: archive[key] for key in KEYS}
-    except (zipfile.BadZipFile, EOFError, OSError, KeyError, AttributeError) as error:
+    except DataError:
+        raise
+    except DAMAGED as error:
         raise DataError(
             f"{path} is damaged or cut short ({error}): delete it and get it again"
         ) from None
@@ -263,3 +293,6 @@ def _check_labels(path: Path, arrays: dict[str, np.ndarray], meaning: Meaning) -
         wrong = sorted(set(np.unique(labels).tolist()) - set(meaning.known))
         if wrong:
             raise DataError(f"{path}: {part}_labels holds {wrong[:5]}, expected {meaning} only")
+
+
+checked(__name__)

@@ -22,6 +22,7 @@ from hqnn_utils.data.medmnist_files import (
 from hqnn_utils.data.options import check_options
 from hqnn_utils.data.phantoms.breast import breast_phantom
 from hqnn_utils.runtime import DataError, choose
+from hqnn_utils.runtime.arguments import checked
 from hqnn_utils.runtime.files import StorageError, is_there
 
 
@@ -62,7 +63,7 @@ def load_breastmnist(
     warnings.warn(
         f"{reason}\nUSING THE PHANTOM: what follows is computed on synthetic images, "
         "not on patients.",
-        stacklevel=2,
+        stacklevel=3,
     )
     return _breast_phantom(size, seed)
 
@@ -171,3 +172,6 @@ def _breast_phantom(size: int, seed: int) -> ImageData:
         source="phantom",
         digest=hashlib.sha256(content).hexdigest(),
     )
+
+
+checked(__name__)

@@ -11,6 +11,7 @@ from hqnn_utils.data.feature_tables import load_wisconsin
 from hqnn_utils.data.medmnist_sets import load_breastmnist, load_medmnist, load_pneumoniamnist
 from hqnn_utils.data.options import check_options
 from hqnn_utils.runtime import choose
+from hqnn_utils.runtime.arguments import checked
 
 # What is said where nothing was chosen, by a setting too: no error where it means nothing.
 USUAL = {"source": (None, "auto", "medmnist"), "size": (None, 28)}
@@ -66,3 +67,6 @@ def check_dataset(name: str, **options) -> None:
     for option in options:
         choose(f"option of dataset {name!r}", option, known)
     check_options(options)
+
+
+checked(__name__)

@@ -5,6 +5,7 @@
 ``comparison``   two models on the same images, several seeds, several questions
 ``claims``       "a adds at least two points": two estimands, rules for a verdict, what they can say
 ``power``        what a test can notice, and how many images that takes
+``arguments``    ranges of what all of these may be told
 ``resampling``   what all bootstraps have in common
 
 Everywhere ``y`` is 0 or 1 with 1 = malignant, and ``p`` is the predicted probability of 1. An

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from hqnn_utils.runtime.words import SEED, a_number, between, check, one_of, real, shown, whole
+from hqnn_utils.runtime.words import SEED, a_number, between, one_of, real, whole
 
 RULES = {
     "threshold": a_number,  # also infinity: nothing is called malignant then
@@ -29,20 +27,3 @@ RULES = {
     "temperature": real(0, "1 changes nothing", above=True),
     "test_to_train": real(0, "a fourth with five folds", above=True),
 }
-
-
-def check_arguments(given: dict) -> None:
-    """ValueError for an argument of the wrong type or out of its range; it is named."""
-    check(RULES, given)
-
-
-def numbers(name: str, values) -> np.ndarray:
-    """Values as an array of floats; a ValueError, which names them, for what holds no numbers."""
-    try:
-        found = np.asarray(values)
-        if found.dtype.kind in "USMmcV":
-            raise TypeError(f"they are of type {found.dtype}")
-        return found.astype(float)
-    except (TypeError, ValueError, RuntimeError) as error:
-        first = str(error).splitlines()[0]
-        raise ValueError(f"{name} must be numbers, got {shown(values)} ({first})") from None

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from hqnn_utils.evaluation.arguments import check_arguments
+from hqnn_utils.evaluation.arguments import RULES
 from hqnn_utils.evaluation.metrics import check_predictions, check_probabilities
+from hqnn_utils.evaluation.resampling import need_room
+from hqnn_utils.runtime.arguments import checked
 
 
 def _bin_of(p: np.ndarray, n_bins: int) -> np.ndarray:
     """Number of the bin of equal width that holds each probability; 1 belongs to the last one."""
-    check_arguments(locals())
     return np.minimum((p * n_bins).astype(int), n_bins - 1)
 
 
@@ -49,9 +50,9 @@ def ece_floor(p, n_bins: int = 10, n_resamples: int = 1000, seed: int = 0) -> np
     exactly the stated probabilities (consistency resampling, Broecker and Smith,
     doi 10.1175/WAF993.1).
     """
-    check_arguments(locals())
     p = check_probabilities(p)
     _, p = check_predictions(np.zeros(p.shape), p)
+    need_room(n_resamples, len(p))
     labels = np.random.default_rng(seed).random((n_resamples, len(p))) < p
     in_bin = _bin_of(p, n_bins)[:, None] == np.arange(n_bins)
     gap_of_bins = np.abs((labels - p) @ in_bin)
@@ -69,7 +70,6 @@ def apply_temperature(p, temperature: float) -> np.ndarray:
     """
     from scipy.special import expit, logit
 
-    check_arguments(locals())
     inside = np.clip(check_probabilities(p), 1e-12, 1 - 1e-12)  # 0 and 1 have no finite logit
     return expit(logit(inside) / temperature)
 
@@ -89,3 +89,6 @@ def fit_temperature(y, p) -> float:
 
     found = minimize_scalar(loss, bounds=np.log([0.05, 20]), method="bounded")
     return float(np.exp(found.x))
+
+
+checked(__name__, RULES)

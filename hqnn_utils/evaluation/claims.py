@@ -17,8 +17,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hqnn_utils.evaluation.arguments import check_arguments, numbers
+from hqnn_utils.evaluation.arguments import RULES
 from hqnn_utils.evaluation.comparison import holm, two_level_resamples
+from hqnn_utils.runtime.arguments import checked, numbers
 from hqnn_utils.runtime.words import a, by_name, real
 
 MARGIN = 0.02  # two points: differences inside it count as no difference
@@ -76,7 +77,6 @@ def on_other_images(
     the resamples below, inside and above the margin are read as probabilities, as the Bayesian
     bootstrap does (Rubin 1981, doi 10.1214/aos/1176345338).
     """
-    check_arguments(locals())
     gain, resampled = two_level_resamples(
         y, p_a, p_b, score=score, n_resamples=n_resamples, seed=seed
     )
@@ -123,7 +123,6 @@ def on_other_training_sets(gaps, test_to_train: float = 1 / 4, margin: float = M
     """
     from scipy.stats import t
 
-    check_arguments(locals())
     gaps = numbers("gaps", gaps)
     if gaps.ndim != 1 or len(gaps) < 2 or not np.isfinite(gaps).all():
         raise ValueError(f"need two or more finite gaps, got shape {gaps.shape}")
@@ -169,7 +168,6 @@ def verdicts_of(
     -------
     Per claim ``p_better_holm``, ``p_less_holm`` and ``verdict``.
     """
-    check_arguments(locals())
     by_name(a(Gap), least=1)("gaps", gaps)
     better = holm({name: gap.p_better for name, gap in gaps.items()})
     less = holm({name: gap.p_less for name, gap in gaps.items()})
@@ -220,7 +218,6 @@ def verdict_chances(
     import pandas as pd
     from scipy.stats import t
 
-    check_arguments(locals())
     by_name(ERROR, least=1)("errors", errors)
     rng = np.random.default_rng(seed)
     names, error = list(errors), np.array(list(errors.values()), float)
@@ -248,3 +245,6 @@ def _holm_of_one(p: np.ndarray, i: int) -> np.ndarray:
     adjusted = np.minimum(np.maximum.accumulate(ordered * factors, axis=1), 1)
     rank = (p < p[:, [i]]).sum(axis=1)
     return adjusted[np.arange(len(p)), rank]
+
+
+checked(__name__, RULES)

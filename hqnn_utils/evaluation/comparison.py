@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hqnn_utils.evaluation.arguments import check_arguments, numbers
+from hqnn_utils.evaluation.arguments import RULES
 from hqnn_utils.evaluation.metrics import check_predictions, rank_auc
 from hqnn_utils.evaluation.resampling import (
     need_room,
     percentile_interval,
     stratified_resamples,
 )
+from hqnn_utils.runtime.arguments import checked, numbers
 from hqnn_utils.runtime.words import between, by_name
 
 # ---------------------------------------------------------------- the same images
@@ -29,7 +30,6 @@ def mcnemar_exact(y, p_a, p_b, threshold: float = 0.5) -> dict[str, float]:
     from sklearn.metrics import confusion_matrix
     from statsmodels.stats.contingency_tables import mcnemar
 
-    check_arguments(locals())
     y, p_a = check_predictions(y, p_a)
     _, p_b = check_predictions(y, p_b)
     right_a, right_b = (p_a >= threshold) == y, (p_b >= threshold) == y
@@ -53,7 +53,6 @@ def auc_difference(
     -------
     ``difference``, ``low``, ``high``.
     """
-    check_arguments(locals())
     y, p_a = check_predictions(y, p_a)
     _, p_b = check_predictions(y, p_b)
     drawn = stratified_resamples(y, n_resamples, seed)
@@ -95,7 +94,6 @@ def mean_interval(values, level: float = 0.95) -> tuple[float, float, float]:
     """
     from scipy.stats import ttest_1samp
 
-    check_arguments(locals())
     values = numbers("values", values)
     if values.ndim != 1 or len(values) == 0 or not np.isfinite(values).all():
         raise ValueError("need one finite value per seed")
@@ -216,7 +214,6 @@ def two_level_resamples(
 
     Arguments and errors as in :func:`two_level_bootstrap`.
     """
-    check_arguments(locals())
     y, p_a, p_b = _same_seeds_and_images(y, p_a, p_b)
     drawn = _draw_seeds_and_images(y, len(p_a), n_resamples, seed)
     if score == "auc":
@@ -298,3 +295,6 @@ def _accuracy_gain(y, p_a, p_b, threshold: float, drawn: _Drawn) -> tuple[float,
 def _two_sided_p(resampled: np.ndarray) -> float:
     below, above = (resampled <= 0).sum() + 1, (resampled >= 0).sum() + 1
     return float(min(1.0, 2 * min(below, above) / (len(resampled) + 1)))
+
+
+checked(__name__, RULES)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from hqnn_utils.evaluation.arguments import check_arguments, numbers
+from hqnn_utils.evaluation.arguments import RULES
 from hqnn_utils.evaluation.resampling import percentile_interval, stratified_resamples
+from hqnn_utils.runtime.arguments import checked, numbers
 
 SCORES = (
     "accuracy",
@@ -51,7 +52,6 @@ def confusion(y, p, threshold: float = 0.5) -> dict[str, int]:
     """Counts ``{tn, fp, fn, tp}``: true and false, negatives and positives (malignant)."""
     from sklearn.metrics import confusion_matrix
 
-    check_arguments(locals())
     y, p = check_predictions(y, p)
     (tn, fp), (fn, tp) = confusion_matrix(y, p >= threshold, labels=[0, 1]).tolist()
     return {"tn": tn, "fp": fp, "fn": fn, "tp": tp}
@@ -65,7 +65,6 @@ def scores(y, p, threshold: float = 0.5) -> dict[str, float]:
     """
     from sklearn import metrics as sk
 
-    check_arguments(locals())
     y, p = check_predictions(y, p)
     called = (p >= threshold).astype(int)
     both_classes = len(np.unique(y)) == 2
@@ -118,7 +117,6 @@ def wilson_interval(successes: int, n: int, level: float = 0.95) -> tuple[float,
     """
     from statsmodels.stats.proportion import proportion_confint
 
-    check_arguments(locals())
     if successes > n:
         raise ValueError(f"more successes than trials: {successes} of {n}")
     low, high = proportion_confint(successes, n, alpha=1 - level, method="wilson")
@@ -134,7 +132,6 @@ def intervals(
     of images called malignant). F1 and AUC have a percentile bootstrap of ``n_resamples``, images
     drawn within each class.
     """
-    check_arguments(locals())
     y, p = check_predictions(y, p)
     c = confusion(y, p, threshold)
     proportions = {
@@ -157,3 +154,6 @@ def _f1(y: np.ndarray, called: np.ndarray) -> np.ndarray:
     hits = (y * called).sum(axis=-1)
     with np.errstate(invalid="ignore"):
         return 2 * hits / (y.sum(axis=-1) + called.sum(axis=-1))
+
+
+checked(__name__, RULES)

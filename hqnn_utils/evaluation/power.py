@@ -6,7 +6,8 @@ from bisect import bisect_left
 
 import numpy as np
 
-from hqnn_utils.evaluation.arguments import check_arguments
+from hqnn_utils.evaluation.arguments import RULES
+from hqnn_utils.runtime.arguments import checked
 
 
 def mcnemar_power(n: int, gain: float, discordant: float, alpha: float = 0.05) -> float:
@@ -28,7 +29,6 @@ def mcnemar_power(n: int, gain: float, discordant: float, alpha: float = 0.05) -
     """
     from scipy.stats import binom
 
-    check_arguments(locals())
     if abs(gain) > discordant or not discordant:
         raise ValueError(
             "need |gain| <= discordant and discordant above 0, "
@@ -58,7 +58,6 @@ def images_needed(
     ValueError : a gain that is not above 0, a power outside 0 to 1, or more than ``largest``
         images.
     """
-    check_arguments(locals())
     if not gain > 0:
         raise ValueError(f"need a gain above 0, got {gain}")
 
@@ -87,5 +86,7 @@ def power_for(difference: float, error: float, alpha: float = 0.05) -> float:
     """
     from statsmodels.stats.power import normal_power
 
-    check_arguments(locals())
     return float(normal_power(difference, nobs=1, alpha=alpha, sigma=error))
+
+
+checked(__name__, RULES)

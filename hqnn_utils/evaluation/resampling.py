@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from hqnn_utils.evaluation.arguments import check_arguments, numbers
+from hqnn_utils.evaluation.arguments import RULES
+from hqnn_utils.runtime.arguments import checked, numbers
 from hqnn_utils.runtime.files import need_memory
 
 
@@ -14,7 +15,6 @@ def stratified_resamples(y: np.ndarray, n_resamples: int, seed: int) -> np.ndarr
     Each class is drawn with replacement, so that every resample holds both classes, and as many
     images of each as ``y`` (N,).
     """
-    check_arguments(locals())
     y = np.asarray(y)
     if y.ndim != 1 or len(y) == 0:
         raise ValueError(f"labels must be a vector of one or more, got shape {y.shape}")
@@ -39,7 +39,6 @@ def percentile_interval(values: np.ndarray, level: float) -> tuple[float, float]
     ``level`` is the share between the two ends, 0.95 for a 95 % interval. Resamples in which the
     score is not defined (NaN) are left out; without any other both ends are NaN.
     """
-    check_arguments(locals())
     values = numbers("values", values)
     values = values[np.isfinite(values)]
     if len(values) == 0:
@@ -47,3 +46,6 @@ def percentile_interval(values: np.ndarray, level: float) -> tuple[float, float]
     tail = (1 - level) / 2
     low, high = np.quantile(values, [tail, 1 - tail])
     return float(low), float(high)
+
+
+checked(__name__, RULES)

@@ -22,6 +22,7 @@ from hqnn_utils.exercises.exercise import OPEN_MESSAGE, RUNGS, Exercise, Verdict
 from hqnn_utils.exercises.predictions import Prediction, predict, predictions, reveal
 from hqnn_utils.exercises.quiz import quiz
 from hqnn_utils.exercises.values import holds_open
+from hqnn_utils.runtime.arguments import checked
 
 __all__ = [
     "RUNGS",
@@ -137,3 +138,6 @@ def hint(name: str, step: int | None = None) -> Hint:
         raise ValueError(f"{name} has hints 1 to {len(texts)}, not {step!r}")
     last = " (the last one)" if step == len(texts) else ""
     return Hint(f"Hint {step} of {len(texts)}{last}: {texts[step - 1]}")
+
+
+checked(__name__)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hqnn_utils.exercises.values import listed, plain, read_number, show
+from hqnn_utils.runtime.words import a_text
 
 
 @dataclass
@@ -125,6 +126,7 @@ def predictions(notebook: str):
     """
     import pandas as pd
 
+    a_text("notebook", notebook)
     rows = [made for name, made in _made.items() if name.startswith(f"{notebook}.")]
     return pd.DataFrame(
         {

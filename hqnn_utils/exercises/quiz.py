@@ -14,6 +14,8 @@ from html import escape
 from pathlib import Path
 from string import Template
 
+from hqnn_utils.runtime.arguments import checked
+
 QUIZZES = Path(__file__).resolve().parent / "quizzes"
 STYLE = """\
 <style>
@@ -105,3 +107,6 @@ def to_html(questions, key: str) -> str:
 def _marked(text: str) -> str:
     """HTML of a text in which `code` stands between backticks."""
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
+
+
+checked(__name__)

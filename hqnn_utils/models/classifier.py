@@ -11,6 +11,7 @@ from hqnn_utils.models.backbones import build_backbone
 from hqnn_utils.models.cores import IN_PLACE_OF_THE_CIRCUIT
 from hqnn_utils.models.heads import build_head
 from hqnn_utils.quantum import CircuitSpec
+from hqnn_utils.runtime.arguments import checked
 
 
 class Classifier(nn.Module):
@@ -104,3 +105,6 @@ def parameter_groups(model: nn.Module) -> dict[str, list[nn.Parameter]]:
         if p.requires_grad:
             groups[part_of.get(id(p), "head")].append(p)
     return {name: group for name, group in groups.items() if group}
+
+
+checked(__name__)

@@ -13,6 +13,7 @@ from torch import nn
 
 from hqnn_utils.quantum import CircuitSpec, QuantumLayer
 from hqnn_utils.quantum.engine.cosines import is_mean_of_cosines, sign_tables
+from hqnn_utils.runtime.arguments import checked
 
 MLP_WIDTH = 16
 FOURIER_WIDTH = 16
@@ -395,3 +396,6 @@ CORES = {
 WITH_CIRCUIT = ("circuit", "frozen", "shuffled")
 # Layers that stand in the circuit's place and learn at its rate, see ``parameter_groups``.
 IN_PLACE_OF_THE_CIRCUIT = (QuantumLayer, MatchedLayer, MixingLayer, CosineLayer, FourierLayer)
+
+
+checked(__name__)

@@ -18,10 +18,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from hqnn_utils.data import FeatureTable, ImageData
+from hqnn_utils.data import Dataset, FeatureTable, ImageData
 from hqnn_utils.models.backbones import ENDS, Backbone
 from hqnn_utils.runtime import cache_dir, choose, default_device
+from hqnn_utils.runtime.arguments import checked
 from hqnn_utils.runtime.files import NoSealError, SealError, cause, read_sealed, write_sealed
+from hqnn_utils.runtime.words import a
 
 
 def keep(x: torch.Tensor) -> torch.Tensor:
@@ -208,5 +210,9 @@ def _write(path: Path, features: np.ndarray) -> None:
         warnings.warn(
             f"features are not kept: {path.parent} cannot be written ({cause(error, path)}); "
             "set HQNN_CACHE to a folder of yours",
-            stacklevel=3,
+            stacklevel=4,
         )
+
+
+# A table of features is refused in words of its own.
+checked(__name__, {"data": a(Dataset)})

@@ -15,6 +15,7 @@ from torch import nn
 from hqnn_utils.models.cores import CORES, WITH_CIRCUIT
 from hqnn_utils.quantum import CircuitSpec
 from hqnn_utils.runtime import choose
+from hqnn_utils.runtime.arguments import checked
 
 N_CLASSES = 2
 
@@ -199,3 +200,6 @@ def build_head(
             f"set n_angles={spec.n_inputs}, or choose a circuit with {n_angles} inputs"
         )
     return shape(n_features, spec, engine, core)
+
+
+checked(__name__)

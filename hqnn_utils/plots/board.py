@@ -19,6 +19,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch, Rectangle
 from matplotlib.textpath import TextPath
 
+from hqnn_utils.runtime.arguments import checked
+
 # What a box of ``flow`` is, in light tones of Okabe and Ito's colours; its name says it in words.
 KINDS = {
     "data": "#FFFFFF",
@@ -311,3 +313,6 @@ def resampling(
             letter = chr(ord("A") + image)
             axes.text(*centre, letter, ha="center", va="center", fontsize=FONT)
     return _titled(figure, axes, title)
+
+
+checked(__name__)

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from hqnn_utils.data import CLASS_NAMES, ImageData
 from hqnn_utils.evaluation.metrics import confusion
 from hqnn_utils.plots.style import CLASS_COLOURS, colour_of, finish, house_style
+from hqnn_utils.runtime.arguments import checked
 
 
 def image_grid(
@@ -136,3 +137,6 @@ def spectra(found: dict[str, np.ndarray], highest: int) -> Figure:
             axis.set(title=name, xlabel="frequency k", xticks=frequencies)
         axes[0][0].set_ylabel("size of coefficient |c_k|")
     return finish(figure, "", "Fourier coefficients of the output as a function of one feature")
+
+
+checked(__name__)

@@ -22,6 +22,8 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 from PIL import Image, ImageDraw, ImageFont
 
+from hqnn_utils.runtime.arguments import checked
+
 FRAME_WIDTH = 720  # pixels
 FRAME_BYTES = 25_000
 FRAME_COLOURS = 128
@@ -186,3 +188,6 @@ def small_png(picture: Image.Image) -> bytes:
 def as_text(png: bytes) -> str:
     """Return a PNG as a notebook stores it."""
     return base64.b64encode(png).decode("ascii")
+
+
+checked(__name__)

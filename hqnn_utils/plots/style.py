@@ -9,6 +9,8 @@ import matplotlib.pyplot as plt
 import seaborn as sns
 from matplotlib.figure import Figure
 
+from hqnn_utils.runtime.arguments import checked
+
 # Okabe and Ito's colours, which colour-blind readers can tell apart: one a head everywhere ...
 COLOURS = {
     "linear": "#0072B2",
@@ -42,3 +44,6 @@ def finish(figure: Figure, banner: str, title: str) -> Figure:
     figure.tight_layout()
     plt.close(figure)
     return figure
+
+
+checked(__name__)

@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from hqnn_utils.plots.player import Player, player
+from hqnn_utils.runtime.arguments import checked
 
 MOST_FRAMES = 12
 
@@ -47,7 +48,7 @@ def explore(draw: Callable[..., Figure], frames: Sequence | None = None, **contr
     ValueError : a frame names an unknown control, or the first control has neither a range nor
         options and ``frames`` is missing.
     """
-    if os.environ.get("HQNN_STATIC"):
+    if os.environ.get("HQNN_STATIC", "").strip().lower() not in ("", "0", "no", "false", "off"):
         return _player(draw, frames, controls)
     _live(draw, controls)
     return None
@@ -87,7 +88,7 @@ def _player(draw: Callable[..., Figure], frames: Sequence | None, controls: dict
         if unknown := sorted(step.keys() - controls.keys()):
             raise ValueError(f"a frame names {unknown}; the controls are {list(controls)}")
     now = {name: control.value for name, control in controls.items()}
-    most = int(os.environ.get("HQNN_FRAMES") or MOST_FRAMES)
+    most = _most_frames()
     steps = evenly(steps, most, closest(steps, now))
     figures = [draw(**{**now, **step}) for step in steps]
     labels = [
@@ -100,6 +101,14 @@ def _player(draw: Callable[..., Figure], frames: Sequence | None, controls: dict
     if others:
         title += f" ({', '.join(others)})"
     return player(title, labels, figures, closest(steps, now))
+
+
+def _most_frames() -> int:
+    """What the environment allows; ValueError for what is no number."""
+    text = os.environ.get("HQNN_FRAMES") or str(MOST_FRAMES)
+    if not text.strip().isdecimal() or int(text) < 1:
+        raise ValueError(f"HQNN_FRAMES must be a whole number of at least 1, got {text!r}")
+    return int(text)
 
 
 def offers(control) -> dict[Any, str]:
@@ -152,3 +161,6 @@ def closest(steps: list[dict], now: dict) -> int:
 def as_label(value) -> str:
     """A number without needless digits, anything else as text."""
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+checked(__name__)

@@ -15,6 +15,7 @@ import torch
 from hqnn_utils.quantum.encodings import ENCODINGS
 from hqnn_utils.quantum.engine.fused import expectations, state
 from hqnn_utils.quantum.spec import CircuitSpec, init_weights
+from hqnn_utils.runtime.arguments import checked
 
 
 def random_weights(
@@ -77,3 +78,6 @@ def spectrum(
     with torch.no_grad():
         values = expectations(spec, x, weights.double())[:, output].numpy()
     return np.abs(np.fft.rfft(values)) / points
+
+
+checked(__name__)

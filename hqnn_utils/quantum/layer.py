@@ -19,6 +19,8 @@ from hqnn_utils.quantum.engine.sampled import (
 from hqnn_utils.quantum.qnode import build_qnode
 from hqnn_utils.quantum.spec import CircuitSpec, init_weights
 from hqnn_utils.runtime import choose, whole_number
+from hqnn_utils.runtime.arguments import checked
+from hqnn_utils.runtime.words import or_none, whole
 
 
 @dataclass(frozen=True)
@@ -224,3 +226,6 @@ class QuantumLayer(nn.Module):
         spec = self.spec
         sizes = f"{spec.n_inputs} -> {spec.n_outputs}, weights={spec.n_weights}"
         return f"{spec.label()}, engine={self.engine!r}, kernel={self.kernel!r}, {sizes}"
+
+
+checked(__name__, {"samples": or_none(whole(2, "an error bar needs two"))})

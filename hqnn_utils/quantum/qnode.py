@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hqnn_utils.quantum.encodings import ENCODINGS
 from hqnn_utils.quantum.spec import CircuitSpec, init_weights
+from hqnn_utils.runtime.arguments import checked
 
 
 def _queue_rotations(spec: CircuitSpec, weights) -> None:
@@ -112,3 +113,6 @@ def resources(spec: CircuitSpec) -> dict:
         "n_inputs": spec.n_inputs,
         "n_outputs": spec.n_outputs,
     }
+
+
+checked(__name__)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from numbers import Real
 
 from hqnn_utils.quantum.encodings import ENCODINGS
+from hqnn_utils.runtime.arguments import checked
 from hqnn_utils.runtime.words import check, choose, one_of, truth, whole
 
 Pairs = list[tuple[int, int]]
@@ -162,6 +163,7 @@ class CircuitSpec:
         check(RULES, {name: getattr(self, name) for name in RULES})
         if (
             not isinstance(self.scaling, Real)
+            or isinstance(self.scaling, bool)
             or not math.isfinite(self.scaling)
             or not self.scaling
         ):
@@ -271,3 +273,6 @@ def _inverse_angles(spec: CircuitSpec, angles):
     if spec.rotation == "Rot":  # the inverse of Rot(a, b, c) is Rot(-c, -b, -a)
         return -angles.flip(-1)
     return -angles
+
+
+checked(__name__)

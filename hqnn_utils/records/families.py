@@ -26,7 +26,8 @@ from hqnn_utils.records.record import (
     with_digest,
     write_json_atomically,
 )
-from hqnn_utils.runtime.files import cause, locked
+from hqnn_utils.runtime.arguments import checked
+from hqnn_utils.runtime.files import cause, locked, read_bytes, read_json
 
 SHARED = ("data", "provenance")
 PATIENCE = 60  # seconds to wait for another process that writes the same family
@@ -264,7 +265,7 @@ def _joined(records: list[Record], more: list[Record], path: Path) -> list[Recor
 
 def _load_appended(path: Path) -> list[Record]:
     try:
-        lines = appended(path).read_bytes()
+        lines = read_bytes(appended(path))
     except FileNotFoundError:
         return []
     except OSError as error:
@@ -278,7 +279,7 @@ def _records_of(lines: bytes, path: Path) -> list[Record]:
     for number, line in enumerate(lines.split(b"\n")[:-1], 1):  # behind the last: half a line
         try:
             records.append(Record.from_dict(json.loads(line)))
-        except (ValueError, TypeError, AttributeError) as error:
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
             raise RecordError(
                 f"line {number} of {appended(path)} is damaged ({error}): remove it and run the "
                 "study again"
@@ -288,21 +289,14 @@ def _records_of(lines: bytes, path: Path) -> list[Record]:
 
 def _load_file(path: Path) -> list[Record]:
     try:
-        family = json.loads(path.read_text(encoding="utf-8"))
+        family = read_json(path)
         newer = family["schema"] > SCHEMA
         records = [] if newer else _checked(family)
     except FileNotFoundError:
         raise RecordError(
             f"no family of records at {path}: run the command that makes it, or check the name"
         ) from None
-    except (
-        json.JSONDecodeError,
-        UnicodeDecodeError,
-        RecordError,
-        KeyError,
-        TypeError,
-        AttributeError,
-    ) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise RecordError(
             f"{path} is no family of records, or damaged ({type(error).__name__}: {error}): "
             "restore it from git, or delete it"
@@ -342,8 +336,8 @@ def load_all(folder: str | Path) -> list[Record]:
 
 def _is_family(path: Path) -> bool:
     try:
-        return json.loads(path.read_text(encoding="utf-8")).get("family", False)
-    except (json.JSONDecodeError, UnicodeDecodeError, AttributeError):
+        return read_json(path).get("family", False)
+    except (ValueError, AttributeError, OSError):
         return False  # load_record says what is wrong with it
 
 
@@ -366,3 +360,6 @@ def measured(name: str) -> list[Record]:
         known = ", ".join(sorted(p.stem for p in measured_dir().glob("*.json"))) or "none"
         raise RecordError(f"no measured family {name!r}; known: {known}")
     return load_family(path)
+
+
+checked(__name__)

@@ -10,13 +10,15 @@ import re
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from hqnn_utils.runtime.files import StorageError, cause, whole_file
+from hqnn_utils.runtime.arguments import checked
+from hqnn_utils.runtime.files import StorageError, cause, read_json, whole_file
 
 SCHEMA = 1
 # Parts that differ between two identical runs: when it ran, how long it took, on what.
 VOLATILE = ("provenance", "timing")
 REQUIRED_KEYS = {"schema", "name", "settings", "data", "scores", "predictions"}
 PER_IMAGE = ("ids", "labels", "probabilities")
+RESERVED = {"con", "prn", "aux", "nul", *(f"{d}{n}" for d in ("com", "lpt") for n in range(1, 10))}
 LONGEST = 240  # bytes of a name: file systems take 255, ".json" included
 REMEDY = "choose another folder, or set HQNN_RESULTS to one of yours"
 
@@ -60,6 +62,9 @@ class Record:
 
     def __post_init__(self):
         check_name(self.name)
+        for part in ("settings", "data", "scores", "predictions"):
+            if not isinstance(getattr(self, part), dict):
+                raise RecordError(f"record {self.name!r}: {part} must be a dict")
         for split, part in self.predictions.items():
             lengths = {key: len(part[key]) for key in PER_IMAGE}
             if len(set(lengths.values())) != 1:
@@ -114,6 +119,8 @@ def check_name(name: str) -> None:
     """RecordError for a name that no record or family can have, on any file system."""
     if not isinstance(name, str) or not re.fullmatch(r"[\w.-]+", name):
         raise RecordError(f"record name {name!r} may hold letters, digits, '-', '_' and '.' only")
+    if name.split(".")[0].lower() in RESERVED:
+        raise RecordError(f"record name {name!r} is that of a device on Windows: choose another")
     length = len(name.encode())
     if length > LONGEST or name.startswith("."):
         raise RecordError(
@@ -212,12 +219,12 @@ def load_record(path: str | os.PathLike) -> Record:
     """Read a record. Raises RecordError for a missing, damaged or newer-schema file."""
     path = Path(path)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
     except FileNotFoundError:
         raise RecordError(
             f"no record at {path}: run the notebook that makes it, or check the name"
         ) from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise RecordError(
             f"record {path} is damaged ({error}): delete it and run its notebook again"
         ) from None
@@ -239,3 +246,6 @@ def load_record(path: str | os.PathLike) -> Record:
         raise RecordError(
             f"record {path} is damaged ({error}): delete it and run its notebook again"
         ) from None
+
+
+checked(__name__)

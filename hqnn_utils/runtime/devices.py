@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hqnn_utils.runtime.arguments import checked
+
 
 def seed_everything(seed: int) -> None:
     """Seed Python, NumPy and torch (all devices); ask torch for deterministic kernels."""
@@ -23,3 +25,6 @@ def default_device() -> str:
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+checked(__name__)

@@ -11,6 +11,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from hqnn_utils import __version__
+from hqnn_utils.runtime.arguments import checked
 from hqnn_utils.runtime.devices import default_device
 from hqnn_utils.runtime.profiles import Profile
 
@@ -127,3 +128,6 @@ def provenance(profile: Profile | None = None, seed: int | None = None, data=Non
         stamp["data"] = f"{data.banner}{data.name}, {data.size_text}"
         stamp["data digest"] = f"sha256 {data.digest[:16]}..."
     return stamp
+
+
+checked(__name__)

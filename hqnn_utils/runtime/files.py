@@ -13,6 +13,7 @@ import json
 import os
 import shutil
 import socket
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -132,6 +133,32 @@ def is_there(path: str | os.PathLike) -> bool:
     except OSError as error:
         raise StorageError(f"{path} cannot be read ({cause(error, path)})") from None
     return True
+
+
+def read_bytes(path: str | os.PathLike) -> bytes:
+    """The content of a file. OSError as the file system raises it, and for what is no file.
+
+    A pipe or a device would be read for ever.
+    """
+    path = Path(path)
+    kind = path.stat().st_mode
+    if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
+        raise StorageError(f"{path} is no file but a pipe or a device")
+    return path.read_bytes()
+
+
+def read_json(path: str | os.PathLike):
+    """The content of a JSON file.
+
+    Raises
+    ------
+    ValueError : no JSON, no UTF-8, or nested so deeply that no record of ours can be.
+    OSError : as ``read_bytes``.
+    """
+    try:
+        return json.loads(read_bytes(path).decode("utf-8"))
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 # ------------------------------------------------------------------------- whole or not at all
@@ -269,7 +296,7 @@ def read_sealed(path: str | os.PathLike) -> tuple[dict, bytes]:
     NoSealError : a file without such a line.
     SealError : changed since it was written. OSError where it cannot be read.
     """
-    content, seal = _split(Path(path).read_bytes())
+    content, seal = _split(read_bytes(path))
     wanted = seal.pop("sha256", None)
     if _digest(content, seal) != wanted:
         raise SealError("its digest does not fit: it was changed after it was written")

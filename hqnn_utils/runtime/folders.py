@@ -5,10 +5,25 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from hqnn_utils.runtime.arguments import checked
+
+
+def _folder(variable: str, *usual: str) -> Path:
+    """The folder that an environment variable names, or the usual one below the home folder.
+
+    ValueError where there is no such home.
+    """
+    given = os.environ.get(variable)
+    try:
+        return Path(given).expanduser() if given else Path.home().joinpath(*usual)
+    except RuntimeError:
+        what = f"{variable}={given!r} names the home of nobody" if given else "no home folder"
+        raise ValueError(f"{what}: set {variable} to the whole path of a folder") from None
+
 
 def data_dir() -> Path:
     """The one folder for datasets: ``HQNN_DATA``, by default ``~/.medmnist`` (as medmnist)."""
-    return Path(os.environ.get("HQNN_DATA") or Path.home() / ".medmnist").expanduser()
+    return _folder("HQNN_DATA", ".medmnist")
 
 
 def cache_dir() -> Path:
@@ -16,7 +31,7 @@ def cache_dir() -> Path:
 
     ``HQNN_CACHE``, by default ``~/.cache/hqnn``.
     """
-    return Path(os.environ.get("HQNN_CACHE") or Path.home() / ".cache" / "hqnn").expanduser()
+    return _folder("HQNN_CACHE", ".cache", "hqnn")
 
 
 def results_dir(notebook: str) -> Path:
@@ -27,3 +42,6 @@ def results_dir(notebook: str) -> Path:
     something out never changes them.
     """
     return Path(os.environ.get("HQNN_RESULTS") or "my_results") / notebook
+
+
+checked(__name__)

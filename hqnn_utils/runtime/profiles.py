@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+from hqnn_utils.runtime.arguments import checked
 from hqnn_utils.runtime.words import choose
 
 
@@ -57,3 +58,6 @@ def resolve_profile(name: str = "auto") -> Profile:
     if name == "auto":
         name = "laptop"
     return PROFILES[choose(origin, name, PROFILES)]
+
+
+checked(__name__)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from statistics import median
 
+from hqnn_utils.runtime.arguments import checked
 from hqnn_utils.runtime.words import whole_number
 
 
@@ -45,3 +46,6 @@ def median_seconds(
             if number >= warmup:
                 spent[name].append(seconds)
     return {name: median(times) for name, times in spent.items()}
+
+
+checked(__name__)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterable, Mapping
 from numbers import Integral, Real
 from typing import Any
@@ -71,6 +72,13 @@ def a_dict(name: str, value):
     return value
 
 
+def a_whole_number(name: str, value):
+    """Return ``value`` if it is a whole number; else a ValueError."""
+    if not isinstance(value, Integral) or isinstance(value, bool):
+        raise ValueError(f"{name} must be a whole number, got {shown(value)}")
+    return value
+
+
 def a_number(name: str, value):
     """Return ``value`` if it is a number, infinity included; else a ValueError."""
     if not _is_number(value):
@@ -80,6 +88,22 @@ def a_number(name: str, value):
 
 def _is_number(value) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool) and not math.isnan(value)
+
+
+def a_place(name: str, value):
+    """Return ``value`` if it can be the path of a file or folder; else a ValueError."""
+    if not isinstance(value, (str, os.PathLike)) or not os.fspath(value):
+        raise ValueError(f"{name} must be a path, got {shown(value)}")
+    if "\0" in os.fspath(value):
+        raise ValueError(f"{name} must be a path, and none holds a zero byte: {shown(value)}")
+    return value
+
+
+def a_function(name: str, value):
+    """Return ``value`` if it can be called; else a ValueError."""
+    if not callable(value):
+        raise ValueError(f"{name} must be a function, got {shown(value)}")
+    return value
 
 
 def _behind(why: str) -> str:

@@ -6,6 +6,7 @@ of them is at hand here too.
 ``settings``  what defines a run, and grids of such settings
 ``run``       one run, from a setting to its record
 ``study``     many runs: skip what is there, list what failed, go on where it stopped
+``claimed``   which runs a study is at now, so that another one beside it makes others
 ``workers``   in this process, in several, or on a cluster
 ``tables``    means and intervals, recomputed from predictions
 ``designs``   plan v2: designs, directional claims, and their judge

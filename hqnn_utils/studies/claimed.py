@@ -12,6 +12,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from hqnn_utils.records.record import cannot_write
 from hqnn_utils.runtime.files import locked, whole_file
 
 PATIENCE = 60  # seconds to wait while another study takes a run: that takes milliseconds
@@ -73,15 +74,21 @@ class Claims:
 
     def _begin(self) -> None:
         prefix, suffix = f"{self._group}.", f".{os.getpid()}{SUFFIX}"
-        handle, path = tempfile.mkstemp(dir=self.folder, prefix=prefix, suffix=suffix)
+        try:
+            handle, path = tempfile.mkstemp(dir=self.folder, prefix=prefix, suffix=suffix)
+        except OSError as error:
+            raise cannot_write(self.folder, error) from None
         os.close(handle)
         self._path = Path(path)
         self._lock = _lock_of(self._path)
         self._lock.acquire()
 
     def _write(self) -> None:
-        with whole_file(self._path) as stream:
-            stream.write(json.dumps(self._taken).encode())
+        try:
+            with whole_file(self._path) as stream:
+                stream.write(json.dumps(self._taken).encode())
+        except OSError as error:
+            raise cannot_write(self._path, error) from None
 
     def _of_others(self) -> set[str]:
         """What other studies have taken; what one that was killed had taken is swept."""

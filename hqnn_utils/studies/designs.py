@@ -29,6 +29,7 @@ from hqnn_utils.evaluation.comparison import mean_interval
 from hqnn_utils.evaluation.metrics import rank_auc
 from hqnn_utils.records import Record, measured, measured_dir
 from hqnn_utils.runtime import choose
+from hqnn_utils.runtime.arguments import checked
 from hqnn_utils.studies.plans import load_plan, plans_dir
 from hqnn_utils.studies.settings import DEFAULTS, with_defaults
 from hqnn_utils.studies.tables import condition, predictions
@@ -389,6 +390,9 @@ def main(arguments: list[str] | None = None) -> None:
     print("\n".join(design_lines(table)), "\n")
     print(aucs_of(records).round(3).to_string(), "\n")
     print(distances(records).round(3).to_string())
+
+
+checked(__name__)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from hqnn_utils.records import Record, load_family, plain
 from hqnn_utils.records.families import appended
 from hqnn_utils.records.record import digest_of
 from hqnn_utils.runtime import choose
+from hqnn_utils.runtime.arguments import checked
 from hqnn_utils.runtime.files import need_folder
 from hqnn_utils.studies.designs import FEWEST_RUNS, Claim, Design
 from hqnn_utils.studies.plans import over_folds
@@ -543,3 +544,6 @@ def _planted_rows(plan: OwnPlan, settings: OwnSettings, rates) -> list[Setting]:
     return [
         table.row(name, seed, rates[name]) for seed in range(plan.seeds) for name in plan.primary
     ]
+
+
+checked(__name__)

@@ -6,11 +6,12 @@ records can be made anew, or continued, with one line: ``python -m hqnn_utils.st
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from hqnn_utils.records import measured_dir
 from hqnn_utils.runtime import choose
+from hqnn_utils.runtime.arguments import checked
+from hqnn_utils.runtime.files import read_json
 from hqnn_utils.studies.settings import StudyError, grid
 
 # Lie in the same folder: plan v1's hypotheses, which notebook 10 reads, and those of ``designs``.
@@ -54,17 +55,23 @@ def read_table(path: str | Path) -> list[dict]:
     """
     path = Path(path)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
     except (OSError, ValueError) as error:
         raise StudyError(f"table {path} cannot be read ({error})") from None
-    if isinstance(content, dict):
-        grids = content.get("grids", [content])
-        common = content.get("common", {})
-        rows = [{**common, **row} for options in grids for row in grid(**options)]
-        content = over_folds(rows, **content.get("cross_validation", {}))
-    if not isinstance(content, list) or not all(isinstance(row, dict) for row in content):
-        raise StudyError(f"table {path} holds neither a list of settings nor grids of them")
-    return sorted(content, key=lambda row: row.get("seed", 0))
+    try:
+        rows = _rows(content) if isinstance(content, dict) else list(content)
+        return sorted(rows, key=lambda row: row.get("seed", 0))
+    except (TypeError, ValueError, AttributeError) as error:
+        raise StudyError(
+            f"table {path} holds neither a list of settings nor grids of them ({error})"
+        ) from None
+
+
+def _rows(content: dict) -> list[dict]:
+    grids = content.get("grids", [content])
+    common = content.get("common", {})
+    rows = [{**common, **row} for options in grids for row in grid(**options)]
+    return over_folds(rows, **content.get("cross_validation", {}))
 
 
 def over_folds(
@@ -104,5 +111,8 @@ def over_folds(
 
 def keeps_test_only(path: str | Path) -> bool:
     """Whether a plan says ``"test_only": true``: its family keeps no history."""
-    content = json.loads(Path(path).read_text(encoding="utf-8"))
+    content = read_json(path)
     return isinstance(content, dict) and content.get("test_only", False)
+
+
+checked(__name__)

@@ -19,6 +19,7 @@ import torch
 from hqnn_utils.data import DATASETS, Dataset, FeatureTable, load_breastmnist
 from hqnn_utils.models import build_backbone, extract_features
 from hqnn_utils.quantum import CircuitSpec, QuantumLayer
+from hqnn_utils.runtime.arguments import checked
 
 
 def load_planted(
@@ -117,3 +118,6 @@ def labels_of_a_circuit(
 
 # A dataset by name like the others; it needs models, so it cannot live in the room of the data.
 DATASETS["planted"] = load_planted
+
+
+checked(__name__)

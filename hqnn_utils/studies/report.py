@@ -8,6 +8,7 @@ import numpy as np
 
 from hqnn_utils.data.splits import apply_protocol, audit_split
 from hqnn_utils.evaluation.claims import ESTIMANDS, MARGIN, SUPPORTED, verdict_chances
+from hqnn_utils.runtime.arguments import checked
 from hqnn_utils.studies.designs import Design, aucs_of, distances, judge_design
 from hqnn_utils.studies.own import Done
 from hqnn_utils.studies.settings import DEFAULTS
@@ -263,3 +264,6 @@ def _leaks(report: Report) -> str:
         else:
             parts.append(f"{name}: {row['test examples']:.0f} test examples ({row['share']:.0%})")
     return "; ".join(parts) + "."
+
+
+checked(__name__)

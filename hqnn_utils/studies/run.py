@@ -30,6 +30,7 @@ from hqnn_utils.models import (
 from hqnn_utils.models.backbones import Backbone
 from hqnn_utils.records import Record
 from hqnn_utils.runtime import data_dir, provenance
+from hqnn_utils.runtime.arguments import checked
 from hqnn_utils.studies.settings import Setting, as_setting
 from hqnn_utils.training import FitResult, fit, has_learned, predict_proba, score_predictions
 
@@ -303,3 +304,6 @@ def prediction_record(
         predictions=predictions,
         **more,
     )
+
+
+checked(__name__)

@@ -14,6 +14,7 @@ import json
 import numpy as np
 
 from hqnn_utils.records import Record, measured
+from hqnn_utils.runtime.arguments import checked
 from hqnn_utils.studies.settings import with_defaults
 from hqnn_utils.studies.tables import condition
 
@@ -94,6 +95,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("family", help="name of a measured family of inner splits")
     given = parser.parse_args(arguments)
     print(search_table(measured(given.family)).to_string(float_format="{:.4f}".format))
+
+
+checked(__name__)
 
 
 if __name__ == "__main__":

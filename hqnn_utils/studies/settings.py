@@ -14,6 +14,7 @@ from hqnn_utils.quantum import CircuitSpec, check_engine
 from hqnn_utils.records import plain
 from hqnn_utils.records.record import check_name
 from hqnn_utils.runtime import choose
+from hqnn_utils.runtime.arguments import checked
 from hqnn_utils.runtime.words import a_dict, a_text, check, one_of, or_none, truth, whole
 from hqnn_utils.training import TrainConfig, TrainingError
 
@@ -239,3 +240,6 @@ def _name_of_value(key: str, value) -> str:
     if key == "weights":
         value = Path(str(value)).stem
     return f"{key}-{value}"
+
+
+checked(__name__)

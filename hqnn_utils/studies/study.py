@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,8 @@ from tqdm import tqdm
 from hqnn_utils.records import Record, append_record, fold, load_record, save_record
 from hqnn_utils.records.families import Follower, replace_record
 from hqnn_utils.records.record import check_name
-from hqnn_utils.runtime.files import need_folder
+from hqnn_utils.runtime.arguments import checked
+from hqnn_utils.runtime.files import is_there, need_folder
 from hqnn_utils.runtime.words import check, one_of, or_none, truth, whole
 from hqnn_utils.studies.claimed import Claims
 from hqnn_utils.studies.run import load_data, with_data
@@ -94,6 +96,7 @@ def run_study(
         no cluster. Nothing has been trained then.
     """
     check(RULES, locals())
+    is_there(folder)
     began, store = time.perf_counter(), _Store(folder, family, test_only)
     settings = [with_data(as_setting(row), data) for row in table]
     todo = _pending(settings, store, data, renew)
@@ -259,14 +262,21 @@ def _pending(settings: list[Setting], store: _Store, data, renew: bool) -> list[
 
     A record that does not fit is an error before anything starts, or with ``renew`` a run to make.
     """
-    seen, todo = set(), []
+    seen, todo = {}, []
     for setting in settings:
-        if setting.name in seen:
+        same = unicodedata.normalize("NFC", setting.name).casefold()
+        other = seen.get(same)
+        if other == setting.name:
             raise StudyError(
-                f"two settings have the record name {setting.name!r}: "
+                f"two settings have the record name {other!r}: "
                 "give each a name of its own, or remove the repetition"
             )
-        seen.add(setting.name)
+        if other is not None:
+            raise StudyError(
+                f"the record names {other!r} and {setting.name!r} are one file on some systems: "
+                "let them differ in more than capital letters"
+            )
+        seen[same] = setting.name
         kept = store.get(setting.name)
         if kept is None:
             todo.append(setting)
@@ -304,3 +314,6 @@ def _check_same_data(kept: Record, data) -> None:
             f"{there[1][:12]}...; now {now[0]}, {now[1][:12]}...): "
             "choose another folder, or delete it"
         )
+
+
+checked(__name__)

@@ -10,6 +10,7 @@ import numpy as np
 from hqnn_utils.evaluation.comparison import mean_interval
 from hqnn_utils.evaluation.metrics import scores
 from hqnn_utils.records import Record
+from hqnn_utils.runtime.arguments import checked
 from hqnn_utils.studies.settings import DEFAULTS, with_defaults
 
 SHOWN = ("accuracy", "precision", "sensitivity", "specificity", "f1", "auc")
@@ -137,3 +138,6 @@ def interval_table(groups: Groups, keep: Collection[str] | None = None, shown=("
 def _mean_and_interval(values: list[float]) -> str:
     mean, low, high = mean_interval(values)
     return f"{mean:.3f}" if len(values) == 1 else f"{mean:.3f} ({low:.3f} to {high:.3f})"
+
+
+checked(__name__)

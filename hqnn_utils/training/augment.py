@@ -8,6 +8,7 @@ from __future__ import annotations
 import torch
 
 from hqnn_utils.data.phantoms.histology import stain_matrix
+from hqnn_utils.runtime.arguments import checked
 
 
 def flip_horizontally(x: torch.Tensor) -> torch.Tensor:
@@ -91,6 +92,9 @@ def jitter_stain(
 def _between_minus_and_plus_one(x: torch.Tensor) -> torch.Tensor:
     """One random number for each image and dye, (N, 3, 1, 1)."""
     return 2 * torch.rand(len(x), 3, 1, 1, device=x.device) - 1
+
+
+checked(__name__)
 
 
 AUGMENTATIONS = {"flip": flip_horizontally, "stain": jitter_stain}

@@ -18,6 +18,7 @@ from tqdm import tqdm
 from hqnn_utils.evaluation.metrics import rank_auc
 from hqnn_utils.models import parameter_groups
 from hqnn_utils.runtime import choose, default_device
+from hqnn_utils.runtime.arguments import checked
 from hqnn_utils.training.augment import AUGMENTATIONS
 from hqnn_utils.training.checkpoint import check_place, identity, load_checkpoint, save_checkpoint
 from hqnn_utils.training.config import TrainConfig, TrainingError
@@ -406,3 +407,6 @@ def _show(bar: tqdm, result: FitResult) -> None:
 def _short(path: Path) -> str:
     """A path as seen from here, where that is shorter."""
     return min(str(path), os.path.relpath(path), key=len)
+
+
+checked(__name__)

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from hqnn_utils.evaluation.metrics import scores
+from hqnn_utils.runtime.arguments import checked
 
 
 def predict_logits(model: nn.Module, x: torch.Tensor, batch_size: int = 256) -> torch.Tensor:
@@ -51,3 +52,6 @@ def score_predictions(
             "probabilities": np.asarray(p, float).tolist(),
         }
     return found, predictions
+
+
+checked(__name__)

@@ -13,7 +13,7 @@ from coursekit.files import Tree
 
 # An address lands in install cells, where IPython and a shell read it: nothing that either of them
 # takes for more than a letter is let through.
-ON_GITHUB = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})/[A-Za-z0-9._-]{1,100}"
+ON_GITHUB = r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,38})/[A-Za-z0-9._-]{1,100}"
 _PATH = r"(?:/[A-Za-z0-9._~+-]+)+"
 _HOST = r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::\d{1,5})?"
 ELSEWHERE = rf"https://{_HOST}{_PATH}|ssh://(?:[A-Za-z0-9._-]+@)?{_HOST}{_PATH}|file://{_PATH}"

@@ -142,6 +142,7 @@ def _execute(tree: Tree, entry: dict, scratch: Path) -> None:
     copy = scratch / path.name
     _, smoke = run_notebook(path, copy, "smoke", scratch / "results")
     stored, made = tree.results / name, scratch / "laptop" / name
+    restore(made, stored)
     shutil.rmtree(made, ignore_errors=True)
     if stored.exists():  # what a notebook reads there besides its own records
         shutil.copytree(stored, made)
@@ -158,6 +159,13 @@ def _execute(tree: Tree, entry: dict, scratch: Path) -> None:
         f"{name}: smoke {smoke:.0f} s, laptop {laptop:.0f} s, "
         f"{memory.mebibytes:.0f} MiB of memory, {size:.0f} kB"
     )
+
+
+def restore(new: Path, old: Path) -> None:
+    """What a run that was killed between two renamings had put aside comes back."""
+    aside = new.with_name(f"{new.name}.before")
+    if aside.exists() and not old.exists():
+        os.replace(aside, old)
 
 
 def replace_folder(new: Path, old: Path) -> None:

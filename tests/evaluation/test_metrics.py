@@ -221,3 +221,11 @@ def test_good_predictions_become_arrays():
     assert (y.tolist(), p.tolist()) == ([1, 0], [0.0, 1.0])
     assert y.dtype == int
     assert p.dtype == float
+
+
+def test_one_vector_of_labels_for_many_rows():
+    p = np.random.default_rng(0).random((3, 6))
+    y = np.array([0, 1, 0, 1, 1, 0])
+    assert metrics.rank_auc(y, p).tolist() == [metrics.rank_auc(y, row) for row in p]
+    with pytest.raises(ValueError, match=r"must fit, got \(6,\) and \(6, 3\)$"):
+        metrics.rank_auc(y, p.T)

@@ -118,7 +118,7 @@ def test_tables_of_your_own(tmp_path):
     ("content", "message"),
     [
         ("{", r"table .*bad.json cannot be read \(.+\)$"),
-        ("3", r"table .*bad.json holds neither a list of settings nor grids of them$"),
+        ("3", r"table .*bad.json holds neither a list of settings nor grids of them \("),
         ("[3]", "holds neither"),
     ],
 )

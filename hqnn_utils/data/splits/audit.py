@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from hqnn_utils.data.datasets import Dataset, FeatureTable
+from hqnn_utils.data.options import RULES
 from hqnn_utils.data.splits.duplicates import ROUNDING, check_threshold, shrunk
+from hqnn_utils.runtime.arguments import checked
 
 PIXELS = 28  # images are compared at this size, so that large ones are grouped as small ones are
 AT_ONCE = 512  # rows of a table of correlations that is never held whole
@@ -106,3 +108,7 @@ def _patients(data: Dataset, test, others) -> tuple[float, str]:
         return float("nan"), "not known: the data do not name patients, and nothing here can tell"
     shared = int(np.isin(data.patients[test], data.patients[others]).sum())
     return shared, "of a patient with examples in training or validation"
+
+
+# A table of features is audited too.
+checked(__name__, {"threshold": RULES["threshold"]})

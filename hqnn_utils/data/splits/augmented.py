@@ -9,9 +9,12 @@ import hashlib
 
 import numpy as np
 
-from hqnn_utils.data.datasets import ImageData
+from hqnn_utils.data.datasets import Dataset, ImageData
+from hqnn_utils.data.options import RULES
 from hqnn_utils.data.splits.duplicates import need_images
 from hqnn_utils.data.splits.parts import stratified_parts
+from hqnn_utils.runtime.arguments import checked
+from hqnn_utils.runtime.words import a
 
 # Ranges of the random changes: our choice, the study does not say what it did.
 DEGREES = 15
@@ -91,3 +94,7 @@ def _changed_copy(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     )
     x = (x.float() * float(rng.uniform(*BRIGHTNESS))).clamp(0, 255).round().to(torch.uint8)
     return x[0].numpy() if is_grey else x.permute(1, 2, 0).numpy()
+
+
+# A table of features is refused in words of its own.
+checked(__name__, {"data": a(Dataset), "threshold": RULES["threshold"]})

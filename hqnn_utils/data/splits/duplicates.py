@@ -10,8 +10,11 @@ from collections import deque
 
 import numpy as np
 
-from hqnn_utils.data.datasets import ImageData
+from hqnn_utils.data.datasets import Dataset, ImageData
+from hqnn_utils.data.options import RULES
 from hqnn_utils.runtime import choose
+from hqnn_utils.runtime.arguments import checked
+from hqnn_utils.runtime.words import a
 
 METHODS = ("pixels", "detail", "mirror")
 COARSE = 1 / 14  # of the width: "detail" takes away what is coarser
@@ -174,3 +177,7 @@ def connected_groups(n: int, pairs: np.ndarray) -> np.ndarray:
     pairs = np.asarray(pairs).reshape(-1, 2)
     graph = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
     return connected_components(graph, directed=False)[1]
+
+
+# A table of features is refused in words of its own.
+checked(__name__, {"data": a(Dataset), "threshold": RULES["threshold"]})

@@ -10,10 +10,13 @@ import hashlib
 
 import numpy as np
 
-from hqnn_utils.data.datasets import ImageData
+from hqnn_utils.data.datasets import Dataset, ImageData
+from hqnn_utils.data.options import RULES
 from hqnn_utils.data.splits.augmented import changed_copies
 from hqnn_utils.data.splits.duplicates import check_threshold, duplicate_groups, need_images
 from hqnn_utils.runtime import choose
+from hqnn_utils.runtime.arguments import checked
+from hqnn_utils.runtime.words import a
 
 LEAKS = ("none", "near_duplicates", "copies")
 # Shares of the images of each class. With near-duplicates apart there are not many more for
@@ -114,3 +117,7 @@ def _words(leak: str, share: float) -> str:
     if leak == "none":
         return "nothing-leaks"
     return f"LEAK-{leak}" + (f"-{share:.2f}" if leak == "copies" else "")
+
+
+# A table of features is refused in words of its own.
+checked(__name__, {"data": a(Dataset), "threshold": RULES["threshold"]})

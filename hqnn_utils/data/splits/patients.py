@@ -8,6 +8,7 @@ import numpy as np
 
 from hqnn_utils.data.splits.parts import check_folds, parts_of_fold
 from hqnn_utils.runtime import DataError, choose
+from hqnn_utils.runtime.arguments import checked
 
 LEVELS = ("patient", "image")
 
@@ -87,3 +88,6 @@ def assign_folds(
             images_of_class[fewest] += sizes[one]
             images[fewest] += sizes[one]
     return fold_of[group]
+
+
+checked(__name__)

@@ -10,7 +10,7 @@ import inspect
 import numpy as np
 
 from hqnn_utils.data.datasets import Dataset, FeatureTable, ImageData
-from hqnn_utils.data.options import check_options
+from hqnn_utils.data.options import RULES, check_options
 from hqnn_utils.data.splits.augmented import augmented
 from hqnn_utils.data.splits.duplicates import check_threshold, duplicate_groups, need_images
 from hqnn_utils.data.splits.leaks import leaking
@@ -22,6 +22,8 @@ from hqnn_utils.data.splits.parts import (
 )
 from hqnn_utils.data.splits.patients import resplit
 from hqnn_utils.runtime import choose
+from hqnn_utils.runtime.arguments import checked
+from hqnn_utils.runtime.words import a
 
 
 def groups_of(data: Dataset, threshold: float = 0.95, pixels: int | None = None) -> np.ndarray:
@@ -151,3 +153,7 @@ def apply_protocol(data: Dataset, kind: str = "official", **options) -> Dataset:
     """A protocol by name, errors as in ``check_protocol``."""
     check_protocol(kind, **options)
     return PROTOCOLS[kind](data, **options)
+
+
+# A table of features is refused in words of its own.
+checked(__name__, {"data": a(Dataset), "threshold": RULES["threshold"]})

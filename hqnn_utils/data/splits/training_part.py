@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from hqnn_utils.data.datasets import Dataset
+from hqnn_utils.runtime.arguments import checked
 
 
 def limit_train(data: Dataset, n: int | None, seed: int = 0) -> Dataset:
@@ -35,3 +36,6 @@ def shuffle_labels(data: Dataset, seed: int = 0) -> Dataset:
         order = np.random.default_rng([seed, number]).permutation(index)
         labels[index] = labels[order]
     return replace(data, labels=labels, name=f"{data.name}-SHUFFLED-LABELS-s{seed}")
+
+
+checked(__name__)

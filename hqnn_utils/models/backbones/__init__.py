@@ -26,6 +26,7 @@ from hqnn_utils.models.backbones.weights import (
     read_state,
 )
 from hqnn_utils.runtime import choose
+from hqnn_utils.runtime.arguments import checked
 
 __all__ = [
     "BACKBONES",
@@ -151,3 +152,6 @@ def _state(name: str, recipe: Recipe, weights: str | os.PathLike | None) -> dict
     if recipe.imagenet is None:
         raise WeightsError(f"{name} has no ImageNet weights: use weights=None, or another backbone")
     return recipe.imagenet()
+
+
+checked(__name__)

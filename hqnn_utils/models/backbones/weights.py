@@ -10,6 +10,7 @@ import io
 import os
 import pickle
 import re
+import struct
 import zipfile
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -18,13 +19,30 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from hqnn_utils.runtime.arguments import checked
 from hqnn_utils.runtime.fetching import FetchError, UnreachableError, fetch
-from hqnn_utils.runtime.files import StorageError, sha256_of
+from hqnn_utils.runtime.files import StorageError, read_bytes, sha256_of
 
 # DenseNet's published files have a dot too many: "denselayer1.norm.1.weight" is "norm1.weight".
 DENSENET_OLD_NAME = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
 # Old files lack this counter of batch norm. It decides nothing where momentum is a number.
 BATCH_NORM_COUNTER = "num_batches_tracked"
+
+
+# What torch raises for a file that is damaged, or something else.
+DAMAGED = (
+    pickle.UnpicklingError,
+    zipfile.BadZipFile,
+    struct.error,
+    RuntimeError,
+    EOFError,
+    OSError,
+    ValueError,
+    LookupError,
+    AttributeError,
+    TypeError,
+    AssertionError,
+)
 
 
 class WeightsError(RuntimeError):
@@ -160,12 +178,12 @@ def read_state(path: str | os.PathLike) -> dict:
     path = Path(path)
     save_one = "save one with torch.save(model.state_dict(), path)"
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = torch.load(io.BytesIO(read_bytes(path)), map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise WeightsError(
             f"no weights at {path}: check the path, or use weights=None or weights='imagenet'"
         ) from None
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, zipfile.BadZipFile) as error:
+    except DAMAGED as error:
         first = (str(error).splitlines() or [type(error).__name__])[0]
         raise WeightsError(
             f"weights {path} cannot be read as a plain state dict ({first}): {save_one}"
@@ -209,3 +227,6 @@ def _fits(found: torch.Tensor | None, key: str, wanted: torch.Tensor) -> bool:
     if found is None:
         return key.endswith(BATCH_NORM_COUNTER)
     return found.shape == wanted.shape
+
+
+checked(__name__)

@@ -30,6 +30,7 @@ from hqnn_utils.quantum.engine.register import (
 )
 from hqnn_utils.quantum.engine.uploads import UPLOADS, multiply
 from hqnn_utils.quantum.spec import CircuitSpec
+from hqnn_utils.runtime.words import a
 
 # Up to this many qubits the work is done in float64, whatever the inputs are: there are too few
 # terms for rounding errors to average out, and double precision costs next to nothing.
@@ -107,7 +108,15 @@ def refuse_unknown(spec: CircuitSpec) -> None:
             )
 
 
+def refuse_other_kinds(spec: CircuitSpec, inputs: torch.Tensor, weights: torch.Tensor) -> None:
+    """Raise a ValueError for arguments of another type, such as arrays of NumPy."""
+    a(CircuitSpec)("spec", spec)
+    a(torch.Tensor, why="torch.from_numpy(...) makes one")("inputs", inputs)
+    a(torch.Tensor, why="torch.from_numpy(...) makes one")("weights", weights)
+
+
 def _check(spec: CircuitSpec, inputs: torch.Tensor, weights: torch.Tensor) -> None:
+    refuse_other_kinds(spec, inputs, weights)
     refuse_unknown(spec)
     if inputs.ndim != 2 or inputs.shape[1] != spec.n_inputs:
         raise ValueError(

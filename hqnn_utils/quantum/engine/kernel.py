@@ -20,6 +20,7 @@ gradient by it go back through the circuit side by side.
 
 from __future__ import annotations
 
+import pickle
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -733,4 +734,16 @@ def compiled(double: bool):
         _forward: head,
         _backward: (*head, f64[:, ::1], f64[:, ::1], real[:, :, ::1]),
     }
-    return [njit(nb.void(*s), cache=True, **OPTIONS)(f) for f, s in signatures.items()]
+    return [_compiled(function, nb.void(*types)) for function, types in signatures.items()]
+
+
+def _compiled(function, signature):
+    """Machine code, from the cache on disk where there is one.
+
+    Where nothing can be written, neither here nor in the home folder, or where the cache is
+    damaged, it is made anew in each process: that takes seconds.
+    """
+    try:
+        return njit(signature, cache=True, **OPTIONS)(function)
+    except (RuntimeError, OSError, EOFError, ValueError, pickle.UnpicklingError):
+        return njit(signature, **OPTIONS)(function)

@@ -28,6 +28,8 @@ from hqnn_utils.quantum.engine.kept import kept
 from hqnn_utils.quantum.engine.measurement import observable_masks
 from hqnn_utils.quantum.spec import CircuitSpec
 from hqnn_utils.runtime import whole_number
+from hqnn_utils.runtime.arguments import checked
+from hqnn_utils.runtime.words import whole
 
 DEFAULT_SAMPLES = 10_000
 CHUNK = 2**20  # cosines in memory at a time: 8 MiB in float64
@@ -182,3 +184,6 @@ def _check_shapes(spec: CircuitSpec, inputs: torch.Tensor, weights: torch.Tensor
         )
     if tuple(weights.shape) != spec.weight_shape:
         raise ValueError(f"weights must have shape {spec.weight_shape}, got {tuple(weights.shape)}")
+
+
+checked(__name__, {"samples": whole(2, "an error bar needs two")})
