@@ -11,8 +11,8 @@ EVERY = 0.25  # seconds between two looks
 class PeakMemory:
     """The largest resident memory of this process's children while a block runs.
 
-    A kernel, its workers and their children are added up; what they share counts once for each, so
-    that the sum is an upper bound of what the machine needs.
+    A kernel, its workers and their children are added up. On Linux a page that several processes
+    share, such as a library's code, is divided among them; elsewhere it counts for each of them.
 
     Attributes
     ----------
@@ -51,7 +51,8 @@ def children_mebibytes() -> float:
     total = 0
     for process in psutil.Process().children(recursive=True):
         try:
-            total += process.memory_info().rss
+            found = process.memory_full_info()
         except (psutil.NoSuchProcess, psutil.AccessDenied):  # it has ended since
             continue
+        total += getattr(found, "pss", found.rss)
     return total / 2**20
