@@ -2,9 +2,8 @@
 
 ``metrics``      scores of one model, and an interval for each
 ``calibration``  can its probabilities be believed, and a remedy
-``comparison``   two models on the same images, several seeds, several questions
+``comparison``   two models over several seeds, several questions, seeds and images at once
 ``claims``       "a adds at least two points": two estimands, rules for a verdict, what they can say
-``power``        what a test can notice, and how many images that takes
 ``arguments``    ranges of what all of these may be told
 ``resampling``   what all bootstraps have in common
 

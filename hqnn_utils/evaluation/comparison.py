@@ -7,59 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from hqnn_utils.evaluation.arguments import RULES
-from hqnn_utils.evaluation.metrics import check_predictions, rank_auc
+from hqnn_utils.evaluation.metrics import check_predictions
 from hqnn_utils.evaluation.resampling import (
     need_room,
-    percentile_interval,
-    stratified_resamples,
 )
 from hqnn_utils.runtime.arguments import checked, numbers
 from hqnn_utils.runtime.words import between, by_name
-
-# ---------------------------------------------------------------- the same images
-
-
-def mcnemar_exact(y, p_a, p_b, threshold: float = 0.5) -> dict[str, float]:
-    """Exact McNemar test of two classifiers on the same images (statsmodels).
-
-    Returns
-    -------
-    ``only_a`` and ``only_b``, the images that only one of them gets right, and the two-sided
-    ``p_value``.
-    """
-    from sklearn.metrics import confusion_matrix
-    from statsmodels.stats.contingency_tables import mcnemar
-
-    y, p_a = check_predictions(y, p_a)
-    _, p_b = check_predictions(y, p_b)
-    right_a, right_b = (p_a >= threshold) == y, (p_b >= threshold) == y
-    table = confusion_matrix(right_a, right_b, labels=[True, False])
-    return {
-        "only_a": int(table[0, 1]),
-        "only_b": int(table[1, 0]),
-        "p_value": float(mcnemar(table, exact=True).pvalue),
-    }
-
-
-def auc_difference(
-    y, p_a, p_b, level: float = 0.95, n_resamples: int = 2000, seed: int = 0
-) -> dict[str, float]:
-    """AUC of a minus AUC of b with a paired percentile bootstrap.
-
-    Both models are resampled with the same images. The interval covers the choice of test images
-    only, not the luck of training: that needs several seeds.
-
-    Returns
-    -------
-    ``difference``, ``low``, ``high``.
-    """
-    y, p_a = check_predictions(y, p_a)
-    _, p_b = check_predictions(y, p_b)
-    drawn = stratified_resamples(y, n_resamples, seed)
-    resampled = rank_auc(y[drawn], p_a[drawn]) - rank_auc(y[drawn], p_b[drawn])
-    low, high = percentile_interval(resampled, level)
-    return {"difference": float(rank_auc(y, p_a) - rank_auc(y, p_b)), "low": low, "high": high}
-
 
 # ---------------------------------------------------------------- several questions
 

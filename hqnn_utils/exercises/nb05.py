@@ -288,22 +288,48 @@ def _rank(answer) -> Verdict:
 # ---------------------------------------------------------------- an average over dead weights
 
 
-def _factor(variances, summary, alive=True) -> float:
-    found = [summary(v[v > 1e-12] if alive else v) for v in variances.values()]
+def _factor(variances, summary=np.mean, least=1e-12) -> float:
+    """What ``summary`` of the variances above ``least`` is multiplied by with each qubit."""
+    found = [summary(v[v > least]) for v in variances.values()]
     return float(2 ** np.polyfit(list(variances), np.log2(found), 1)[0])
 
 
-def _average(answer, *, variances) -> Verdict:
-    variances = {n: np.asarray(v) for n, v in variances.items()}
-    truth = _factor(variances, np.mean)
-    wrong = [
-        (_factor(variances, np.mean, alive=False), "that is hers, with the dead weights"),
-        (math.log2(truth), "that is the slope: give 2 ** slope, the factor per qubit"),
-        (_factor(variances, np.sum), "the mean over the weights, not their sum"),
-        (_factor(variances, len), "that is how the number of living weights grows"),
-    ]
-    right = f"{truth:.2f} per qubit: no slope shrinks; there are only more dead weights"
-    return number(answer, truth, right, wrong)
+def _by_both_ends(variances) -> float:
+    """The ratio of the last mean to the first, as if all in between lay on one line."""
+    sizes = sorted(variances)
+    first, last = (variances[n][variances[n] > 1e-12].mean() for n in (sizes[0], sizes[-1]))
+    return float((last / first) ** (1 / (sizes[-1] - sizes[0])))
+
+
+AVERAGE_FAULTS = [
+    (lambda v: _factor(v, least=-1), "that is hers, with the dead weights"),
+    (lambda v: math.log2(_factor(v)), "that is the slope: give 2 ** slope, the factor per qubit"),
+    (lambda v: math.exp(math.log2(_factor(v))), "the logarithm is that to base 2: 2 ** slope"),
+    (lambda v: _factor(v, least=0), "1e-33 is no slope but rounding errors: leave out below 1e-12"),
+    (lambda v: _factor(v, np.sum), "the mean over the weights, not their sum"),
+    (lambda v: _factor(v, np.median), "the mean, as she took it, not the median"),
+    (lambda v: _factor(v, len), "that is how the number of living weights grows"),
+    (_by_both_ends, "fit the line to all numbers of qubits, not to the first and the last"),
+    (lambda v: 1.0, "that holds for the bricks: compute it from `variances`"),
+]
+
+
+def _average(answer) -> Verdict:
+    """Variances that neither stay nor fall exactly, with rounding errors for dead weights."""
+    rng = np.random.default_rng(6)
+
+    def drawn(factor, sizes):
+        alive = {n: factor**n * rng.uniform(0.5, 1.5, n) for n in sizes}
+        return {n: np.append(v, [0.0, 1e-33] * (n // 2)) for n, v in alive.items()}
+
+    return function(
+        answer,
+        _factor,
+        [(drawn(0.5, (2, 3, 5)),), (drawn(0.9, (4, 6, 8)),), (drawn(1.0, (2, 4, 6, 8)),)],
+        "more qubits bring more dead weights: the mean fell because of them",
+        AVERAGE_FAULTS,
+        names=("variances",),
+    )
 
 
 # ---------------------------------------------------------------- the Lie algebra
@@ -553,7 +579,7 @@ EXERCISES = {
         _average,
         "fault",
         hints=(
-            "How many of the numbers in `variances[8]` are zero, and how many in `variances[4]`?",
+            "How many of the numbers in `slopes['bricks'][8]` are zero, and how many in [4]?",
             "Leave out the zeros before the mean, for each n. The rest of her calculation stays.",
             "v[v > 1e-12].mean() for each n, log2 of that, np.polyfit of degree 1 against n, and 2 "
             "to the power of the slope.",
