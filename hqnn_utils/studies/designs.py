@@ -42,6 +42,7 @@ __all__ = [
     "Design",
     "answer_in_words",
     "aucs_of",
+    "chances_table",
     "design_lines",
     "distances",
     "fold_gaps",
@@ -291,6 +292,14 @@ def _name(record: Record) -> str:
     """Head and circuit: the conditions of one design differ in nothing else."""
     whole = with_defaults(record.settings)
     return ", ".join([whole["head"], *(f"{k}={v}" for k, v in whole["spec"].items())])
+
+
+def chances_table(design: Design, true=(0.0, 0.02, 0.05)):
+    """pandas table: for each claim and true difference, the probability of each verdict."""
+    import pandas as pd
+
+    parts = {f"{100 * t:+.0f}": design.chances(t) for t in true}
+    return pd.concat(parts, names=["true difference, points", "claim"]).swaplevel().sort_index()
 
 
 def distances(records: list[Record]):
