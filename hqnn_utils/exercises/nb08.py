@@ -468,6 +468,178 @@ def _verdict_on_groups(model, rates_of: dict[int, list[float]]) -> Verdict:
     return Verdict(True, "")
 
 
+# ---------------------------------------------------------------- the loop
+
+
+def train_by_hand(model, train, val, rates: dict, epochs: int, seed: int) -> list[dict]:
+    """Train in place with a rate for each part, keep the weights of the best epoch; the history."""
+    return _train(model, train, val, rates, epochs, seed)
+
+
+def _train(
+    model,
+    train,
+    val,
+    rates,
+    epochs,
+    seed,
+    *,
+    rate_of_all: bool = False,
+    schedule: str = "epoch",
+    weights: str = "n / 2n_c",
+    forgets_zero: bool = False,
+    keeps: str = "best",
+    mirrors: bool = True,
+    trains: bool = True,
+    first_seed: int = 0,
+    batch: int = 32,
+    mean_of_batches: bool = False,
+):
+    """``train_by_hand``; each option is a usual fault."""
+    import copy
+
+    import torch
+    from torch import nn
+
+    from hqnn_utils.evaluation.metrics import rank_auc
+    from hqnn_utils.training import predict_proba
+    from hqnn_utils.training.augment import flip_horizontally
+
+    x, y = train
+    given = dict.fromkeys(rates, rates["head"]) if rate_of_all else rates
+    optimiser = torch.optim.AdamW(groups(model, given), weight_decay=1e-4)
+    cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, T_max=epochs)
+    share = torch.bincount(y).float() / len(y)
+    of_class = {"n / 2n_c": 1 / (2 * share), "none": None, "turned round": 2 * share}[weights]
+    criterion = nn.CrossEntropyLoss(weight=of_class)
+    history, best_auc, best = [], -1.0, None
+    for epoch in range(1, epochs + 1):
+        torch.manual_seed(1_000_003 * seed + epoch - 1 + first_seed)
+        model.train(trains)
+        losses, sizes = [], []
+        for index in torch.randperm(len(y)).split(batch):
+            images = flip_horizontally(x[index]) if mirrors else x[index]
+            loss = criterion(model(images), y[index])
+            if not forgets_zero:
+                optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            losses.append(loss.item())
+            sizes.append(1 if mean_of_batches else len(index))
+            if schedule == "step":
+                cosine.step()
+        if schedule == "epoch":
+            cosine.step()
+        auc = rank_auc(val[1].numpy(), predict_proba(model, val[0]))
+        history.append({"epoch": epoch, "loss": np.average(losses, weights=sizes), "val_auc": auc})
+        if auc > best_auc:
+            best_auc, best = auc, copy.deepcopy(model.state_dict())
+    if keeps == "best":
+        model.load_state_dict(best)
+    return history
+
+
+LOOP_FAULTS = (
+    ({"weights": "none"}, "the loss does not weigh the classes: nn.CrossEntropyLoss(weight=...)"),
+    (
+        {"weights": "turned round"},
+        "the weights are turned round: the rarer class must count more, n / (2 n_c)",
+    ),
+    (
+        {"forgets_zero": True},
+        "the gradients of all batches add up: optimiser.zero_grad() before each backward()",
+    ),
+    ({"rate_of_all": True}, "all parts learn at the head's rate: give AdamW groups(model, rates)"),
+    ({"schedule": "none"}, "the rates never fall: schedule.step() at the end of each epoch"),
+    ({"schedule": "step"}, "the schedule steps once an epoch, not once a batch"),
+    ({"mirrors": False}, "the training images are not mirrored: flip_horizontally(x[index])"),
+    ({"trains": False}, "the dropout sleeps: model.train() at the start of each epoch"),
+    ({"first_seed": 1}, "the first epoch's seed is 1_000_003 * seed: subtract 1 from the epoch"),
+    ({"batch": 16}, "the batches have 32 images: .split(32)"),
+    (
+        {"mean_of_batches": True},
+        "the last batch is smaller: weigh each loss with the number of its images",
+    ),
+)
+LOOP_RATES = {"backbone": 0.02, "circuit": 0.2, "head": 0.02}
+LOOP_EPOCHS, LOOP_SEED = 4, 3
+
+
+def _loop_task() -> tuple:
+    """A small hybrid with dropout, and toy images whose labels can partly be seen."""
+    import torch
+    from torch import nn
+
+    from hqnn_utils.models import Classifier, build_head
+
+    with torch.random.fork_rng():
+        torch.manual_seed(18)
+        backbone = nn.Sequential(nn.Flatten(), nn.Linear(6, 5), nn.ReLU())
+        backbone.n_features = 5
+        model = Classifier(backbone, build_head("study_hybrid", 5))
+        y, y_val = (torch.arange(n) % 4 == 0 for n in (76, 40))
+        x, x_val = (torch.randn(len(c), 1, 2, 3) + 0.5 * c[:, None, None, None] for c in (y, y_val))
+    return model, (x, y.long()), (x_val, y_val.long())
+
+
+def _outcome(function_, options=None) -> tuple:
+    """Losses and AUCs of the history, and the parameters in the end, of a fresh toy task."""
+    import torch
+
+    model, train, val = _loop_task()
+    with torch.random.fork_rng():
+        more = options or {}
+        history = function_(model, train, val, dict(LOOP_RATES), LOOP_EPOCHS, LOOP_SEED, **more)
+    if history is ... or history is None:
+        return history, None
+    rows = np.array([[float(row["loss"]), float(row["val_auc"])] for row in history])
+    return rows, torch.cat([p.detach().flatten() for p in model.parameters()]).numpy()
+
+
+def _loop(answer) -> Verdict:
+    """The answer is a function as ``train_by_hand``; it is tried on a toy task."""
+    if not callable(answer):
+        return Verdict(False, f"expected a function, got {type(answer).__name__}: give its name")
+    try:
+        rows, end = _outcome(answer)
+    except (KeyError, TypeError) as error:
+        kind = type(error).__name__
+        word = "return a list with a dict for each epoch, with the keys loss and val_auc"
+        return Verdict(False, f"{word} ({kind}: {error})")
+    except Exception as error:
+        return Verdict(False, f"on a toy task it stops: {type(error).__name__}: {error}")
+    if rows is ...:
+        return Verdict(None, OPEN_MESSAGE)
+    if rows is None:
+        return Verdict(False, "it returns nothing: is there a `return` at its end?")
+    if rows.shape != (LOOP_EPOCHS, 2):
+        return Verdict(False, f"{LOOP_EPOCHS} epochs were asked for, the history has {len(rows)}")
+    right, wanted = _outcome(_train)
+    if not np.allclose(rows, right, atol=1e-5):
+        return _fault_of_loop(rows)
+    if not np.allclose(end, wanted, atol=1e-5):
+        return Verdict(
+            False,
+            "the history is right, the weights in the end are not those of the best epoch: keep "
+            "copy.deepcopy(model.state_dict()) when the AUC rises, and load it at the end",
+        )
+    return Verdict(True, "the same losses, the same AUCs and the weights of the best epoch")
+
+
+def _fault_of_loop(rows) -> Verdict:
+    for options, word in LOOP_FAULTS:
+        if np.allclose(rows, _outcome(_train, options)[0], atol=1e-5):
+            return Verdict(False, word)
+    right = _outcome(_train)[0]
+    first = int(np.flatnonzero(~np.isclose(rows, right, atol=1e-5).all(axis=1))[0])
+    return Verdict(
+        False,
+        f"on a toy task epoch {first + 1} differs: loss {rows[first, 0]:.4f}, expected "
+        f"{right[first, 0]:.4f}. In each epoch: the seed, then model.train(), then randperm, and "
+        "for each batch flip, loss, zero_grad, backward, step",
+    )
+
+
 # ---------------------------------------------------------------- a faulty comparison
 
 COMPARISON_FAULTS = {
@@ -599,6 +771,22 @@ EXERCISES = {
             "`params` and `lr`.",
         ),
         model=groups,
+    ),
+    "08.loop": Exercise(
+        _loop,
+        "write",
+        (
+            "Begin with the loop of notebook 03 and change two things: what AdamW gets, and what "
+            "the loss is told.",
+            "`torch.optim.AdamW(groups(model, rates), weight_decay=1e-4)`; `nn.CrossEntropyLoss` "
+            "takes `weight=`, a tensor with two numbers, n / (2 n_c). The schedule is "
+            "`CosineAnnealingLR(optimiser, T_max=epochs)` and steps once an epoch.",
+            "In an epoch: seed, `model.train()`, then for each `index` of "
+            "`torch.randperm(len(y)).split(32)` the loss of the flipped batch, `zero_grad`, "
+            "`backward`, `step`. Then the schedule, the validation AUC, and, if it is the best so "
+            "far, a deep copy of `model.state_dict()`, which is loaded at the end.",
+        ),
+        model=train_by_hand,
     ),
     "08.comparison": Exercise(
         _comparison,

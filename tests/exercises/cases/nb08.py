@@ -1,14 +1,19 @@
 """Answers to the exercises of notebook 08: right ones, usual wrong ones, what is said to them."""
 
+import copy
 import math
 
 import numpy as np
 import torch
+from sklearn.metrics import roc_auc_score
 from torch import nn
 from torch.nn import functional
 
+from hqnn_utils.exercises.nb08 import _train
 from hqnn_utils.models import build_head, count_parameters
 from hqnn_utils.quantum import QuantumLayer
+from hqnn_utils.training import predict_proba
+from hqnn_utils.training.augment import flip_horizontally
 
 # ---------------------------------------------------------------- the study's head
 
@@ -288,6 +293,76 @@ def groups_as_pairs(model, rates):
     return [(rates["head"], model.head.parameters())]
 
 
+# ---------------------------------------------------------------- the loop
+
+
+def as_on_the_page(model, train, val, rates, epochs, seed):
+    """The page's solution."""
+    x, y = train
+    optimiser = torch.optim.AdamW(groups_by_id(model, rates), weight_decay=1e-4)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, T_max=epochs)
+    criterion = nn.CrossEntropyLoss(weight=len(y) / (2 * torch.bincount(y).float()))
+    history, best_auc = [], -1.0
+    for epoch in range(1, epochs + 1):
+        torch.manual_seed(1_000_003 * seed + epoch - 1)
+        model.train()
+        total = 0.0
+        for index in torch.randperm(len(y)).split(32):
+            loss = criterion(model(flip_horizontally(x[index])), y[index])
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            total += loss.item() * len(index)
+        schedule.step()
+        auc = roc_auc_score(val[1], predict_proba(model, val[0]))
+        history.append({"epoch": epoch, "loss": total / len(y), "val_auc": auc})
+        if auc > best_auc:
+            best_auc, best_weights = auc, copy.deepcopy(model.state_dict())
+    model.load_state_dict(best_weights)
+    return history
+
+
+def in_other_words(model, train, val, rates, epochs, seed):
+    """The cosine by hand, the weighted mean by hand, numpy's copies of the weights."""
+    (x, y), found, best = train, [], None
+    parts = groups_by_name(model, rates)
+    starts = [part["lr"] for part in parts]
+    adam = torch.optim.AdamW(parts, weight_decay=1e-4)
+    weight = torch.tensor([len(y) / (2 * (y == c).sum().item()) for c in (0, 1)])
+    for e in range(epochs):
+        torch.manual_seed(1_000_003 * seed + e)
+        for part, start in zip(adam.param_groups, starts, strict=True):
+            part["lr"] = start * (1 + math.cos(math.pi * e / epochs)) / 2
+        model.train()
+        sums = []
+        for index in torch.split(torch.randperm(len(y)), 32):
+            adam.zero_grad()
+            logits = model(flip_horizontally(x[index]))
+            each = functional.cross_entropy(logits, y[index], reduction="none")
+            w = weight[y[index]]
+            loss = (w * each).sum() / w.sum()
+            loss.backward()
+            adam.step()
+            sums.append(float(loss.detach()) * len(index))
+        with torch.no_grad():
+            scores = model.eval()(val[0])
+        auc = roc_auc_score(val[1], (scores[:, 1] - scores[:, 0]).numpy())
+        found.append({"val_auc": auc, "loss": sum(sums) / len(y)})
+        if best is None or auc > best[0]:
+            best = auc, {k: v.clone() for k, v in model.state_dict().items()}
+    model.load_state_dict(best[1])
+    return found
+
+
+def looped(**options):
+    return lambda *task: _train(*task, **options)
+
+
+def kept_by_reference(model, train, val, rates, epochs, seed):
+    """``state_dict`` without a copy goes on changing."""
+    return _train(model, train, val, rates, epochs, seed, keeps="last")
+
+
 RIGHT = {
     "08.head": [(Head, {}), (Flat, {})],
     "08.fraction": [
@@ -303,6 +378,7 @@ RIGHT = {
         (({**MIXING, "size": 28, "name": "mine"}, REASON), CONTEXT),
     ],
     "08.groups": [(groups_by_id, {}), (groups_by_name, {})],
+    "08.loop": [(as_on_the_page, {}), (in_other_words, {})],
     "08.comparison": [([5, 8, 10], {}), ((4, 8, 10), {}), ({10, 6, 8}, {})],
     "08.paired": [((0.01, 2), PAIR), ([np.float64(0.01), np.int64(2)], PAIR), (("0.010", 2), PAIR)],
 }
@@ -409,6 +485,24 @@ WRONG = [
     ("08.groups", groups_without_backbone, {}, "the backbone is in no group"),
     ("08.groups", groups_as_pairs, {}, "expected a list of dicts"),
     ("08.groups", [], {}, "expected a function"),
+    ("08.loop", looped(weights="none"), {}, "does not weigh the classes"),
+    ("08.loop", looped(weights="turned round"), {}, "the rarer class must count more"),
+    ("08.loop", looped(forgets_zero=True), {}, "add up"),
+    ("08.loop", looped(rate_of_all=True), {}, "at the head's rate"),
+    ("08.loop", looped(schedule="none"), {}, "the rates never fall"),
+    ("08.loop", looped(schedule="step"), {}, "once an epoch, not once a batch"),
+    ("08.loop", looped(mirrors=False), {}, "not mirrored"),
+    ("08.loop", looped(trains=False), {}, "the dropout sleeps"),
+    ("08.loop", looped(first_seed=1), {}, "subtract 1"),
+    ("08.loop", looped(batch=16), {}, "32 images"),
+    ("08.loop", looped(mean_of_batches=True), {}, "weigh each loss"),
+    ("08.loop", looped(first_seed=7), {}, "epoch 1 differs"),
+    ("08.loop", kept_by_reference, {}, "those of the best epoch"),
+    ("08.loop", lambda *task: _train(*task)[:2], {}, "the history has 2"),
+    ("08.loop", lambda *task: [[row["loss"]] for row in _train(*task)], {}, "a list with a dict"),
+    ("08.loop", lambda *task: None, {}, "returns nothing"),
+    ("08.loop", lambda *task: 1 / 0, {}, "it stops: ZeroDivisionError"),
+    ("08.loop", {"loss": 1}, {}, "expected a function"),
     ("08.comparison", [1, 8, 10], {}, "line 1 is in order"),
     ("08.comparison", [2], {}, "line 2 is in order"),
     ("08.comparison", 3, {}, "who gets to use them"),
