@@ -140,7 +140,7 @@ def test_ctrl_c_in_a_download_is_ctrl_c(serve, script, tmp_path):
     asked = []
     address = serve(lambda h: (asked.append(1), time.sleep(20)))
     process = script(CTRL_C, address, HQNN_DATA=str(tmp_path / "data"))
-    until(lambda: asked)
+    until(lambda: asked, 120)  # the first import takes long on a busy machine
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=20)
     assert process.returncode != 0

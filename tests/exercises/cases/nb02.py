@@ -189,6 +189,8 @@ def mcnemar_chi2(right_a, right_b):
 
 def mcnemar_fails_without_discordant(right_a, right_b):
     a, b = (right_a & ~right_b).sum(), (right_b & ~right_a).sum()
+    if not a + b:  # as SciPy's binomtest does before 1.18, which gives NaN
+        raise ValueError("n must be an integer not less than 1")
     return binomtest(int(a), int(a + b)).pvalue
 
 
