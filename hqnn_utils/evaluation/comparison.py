@@ -8,9 +8,7 @@ import numpy as np
 
 from hqnn_utils.evaluation.arguments import RULES
 from hqnn_utils.evaluation.metrics import check_predictions
-from hqnn_utils.evaluation.resampling import (
-    need_room,
-)
+from hqnn_utils.evaluation.resampling import need_room
 from hqnn_utils.runtime.arguments import checked, numbers
 from hqnn_utils.runtime.words import between, by_name
 

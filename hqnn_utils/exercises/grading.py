@@ -222,6 +222,19 @@ def _has_fault(results: list, faulty: Callable[..., Any], inputs, tolerance: flo
     return True
 
 
+def results_of(answer, inputs: Sequence[tuple], names: Sequence[str] = ()) -> list | Verdict:
+    """What a student's function returns for each input, or what is wrong with it."""
+    if not callable(answer):
+        return Verdict(False, f"expected a function, got {type(answer).__name__}")
+    results = []
+    for arguments in inputs:
+        result = outcome_of(answer, arguments, names)
+        if isinstance(result, Verdict):
+            return result
+        results.append(result)
+    return results
+
+
 def outcome_of(answer: Callable[..., Any], arguments: tuple, names: Sequence[str] = ()) -> Any:
     """What a student's function returns, or a ``Verdict`` if it does not get that far."""
     given = copy.deepcopy(arguments)

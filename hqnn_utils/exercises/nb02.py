@@ -8,7 +8,14 @@ import numpy as np
 
 from hqnn_utils.exercises import faults_02 as faults
 from hqnn_utils.exercises.exercise import Exercise, Verdict
-from hqnn_utils.exercises.grading import function, number, outcome_of, paragraph, show, together
+from hqnn_utils.exercises.grading import (
+    function,
+    number,
+    paragraph,
+    results_of,
+    show,
+    together,
+)
 
 # ------------------------------------------------------------------ an alarm's worth
 
@@ -52,19 +59,6 @@ def _ppv(answer, *, sensitivity, specificity, prevalence) -> Verdict:
 
 
 # ------------------------------------------------------------------ functions that students write
-
-
-def results_of(answer, inputs: list[tuple], names: tuple[str, ...]) -> list | Verdict:
-    """What a student's function returns for each input, or what is wrong with it."""
-    if not callable(answer):
-        return Verdict(False, f"expected a function, got {type(answer).__name__}")
-    results = []
-    for arguments in inputs:
-        result = outcome_of(answer, arguments, names)
-        if isinstance(result, Verdict):
-            return result
-        results.append(result)
-    return results
 
 
 def _small_test_set(seed: int, n: int, malignant: int, shift: float) -> tuple:

@@ -14,8 +14,8 @@ from hqnn_utils.exercises.grading import (
     faulty_lines,
     function,
     number,
-    outcome_of,
     paragraph,
+    results_of,
 )
 
 # ---------------------------------------------------------------- how many patients
@@ -327,13 +327,11 @@ def _results(answer, inputs, names, count: int, wanted: str) -> list[np.ndarray]
     """What a student's function gives, as ``count`` numbers each, or what is wrong with it."""
     if answer is ...:
         return OPEN
-    if not callable(answer):
-        return Verdict(False, f"expected a function, got {type(answer).__name__}")
+    results = results_of(answer, inputs, names)
+    if isinstance(results, Verdict):
+        return results
     found = []
-    for arguments in inputs:
-        result = outcome_of(answer, arguments, names)
-        if isinstance(result, Verdict):
-            return result
+    for result in results:
         try:
             numbers = np.asarray(result, float).ravel()
         except (TypeError, ValueError):

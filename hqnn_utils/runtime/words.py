@@ -32,8 +32,7 @@ def whole_number(name: str, value, least: int, why: str = "", most: int | None =
 
     ``why`` is said behind the message: a reason or a remedy.
     """
-    is_number = isinstance(value, Integral) and not isinstance(value, bool)
-    if not is_number or value < least or (most is not None and value > most):
+    if not _is_whole(value) or value < least or (most is not None and value > most):
         span = f"of at least {least}" if most is None else f"from {least} to {most}"
         raise ValueError(f"{name} must be a whole number {span}, got {shown(value)}{_behind(why)}")
     return value
@@ -44,8 +43,8 @@ def real_number(name: str, value, least: float, why: str = "", above: bool = Fal
 
     ``above``: ``least`` itself is too little.
     """
-    is_number = isinstance(value, Real) and not isinstance(value, bool)
-    if not is_number or not math.isfinite(value) or value < least or (above and value == least):
+    is_finite = _is_number(value) and math.isfinite(value)
+    if not is_finite or value < least or (above and value == least):
         span = f"above {least:g}" if above else f"of at least {least:g}"
         raise ValueError(f"{name} must be a finite number {span}, got {shown(value)}{_behind(why)}")
     return value
@@ -74,7 +73,7 @@ def a_dict(name: str, value):
 
 def a_whole_number(name: str, value):
     """Return ``value`` if it is a whole number; else a ValueError."""
-    if not isinstance(value, Integral) or isinstance(value, bool):
+    if not _is_whole(value):
         raise ValueError(f"{name} must be a whole number, got {shown(value)}")
     return value
 
@@ -84,6 +83,10 @@ def a_number(name: str, value):
     if not _is_number(value):
         raise ValueError(f"{name} must be a number, got {shown(value)}")
     return value
+
+
+def _is_whole(value) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def _is_number(value) -> bool:

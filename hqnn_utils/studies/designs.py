@@ -96,10 +96,12 @@ class Design:
     expected_errors: dict[str, float] = field(default_factory=dict)
     degrees: int | None = None
 
-    def chances(self, true: float, n_studies: int = 4000):
+    def chances(self, true: float, margin: float = MARGIN, n_studies: int = 4000):
         """What the rules can say in this design, as ``claims.verdict_chances``."""
         degrees = np.inf if self.degrees is None else self.degrees
-        return verdict_chances(self.expected_errors, true, degrees=degrees, n_studies=n_studies)
+        return verdict_chances(
+            self.expected_errors, true, degrees=degrees, margin=margin, n_studies=n_studies
+        )
 
 
 def _read() -> dict[str, Design]:
@@ -294,12 +296,13 @@ def _name(record: Record) -> str:
     return ", ".join([whole["head"], *(f"{k}={v}" for k, v in whole["spec"].items())])
 
 
-def chances_table(design: Design, true=(0.0, 0.02, 0.05)):
+def chances_table(design: Design, true=(0.0, 0.02, 0.05), margin: float = MARGIN):
     """pandas table: for each claim and true difference, the probability of each verdict."""
     import pandas as pd
 
-    parts = {f"{100 * t:+.0f}": design.chances(t) for t in true}
-    return pd.concat(parts, names=["true difference, points", "claim"]).swaplevel().sort_index()
+    parts = {f"{100 * t:+g}": design.chances(t, margin) for t in true}
+    table = pd.concat(parts, names=["true difference, points", "claim"]).swaplevel()
+    return table.sort_index(level=0, sort_remaining=False)
 
 
 def distances(records: list[Record]):
@@ -354,13 +357,12 @@ def answer_in_words(judged: dict) -> str:
     main, planted = tables[BREAST_IMAGES[0]], judged["planted_v2"]
     first = "no circuit" if not won else f"a circuit ({', '.join(won)})"
     known = ", ".join(f"{_said(main, word).sum()} {word}" for word in VERDICTS if word != SUPPORTED)
-    asked = sum(_asked(t) for t in tables.values())
-    questions = {(row["A"], row["B"]) for t in tables.values() for row in _judged_rows(t)}
+    asked = [pair for table in tables.values() for pair in _asked(table)]
     return (
-        f"In {asked} planned comparisons on breast images ({len(questions)} questions, asked in "
-        f"{len(tables)} tables of the same images), {first} was found to add to the AUC of a "
-        f"classifier (main table: {known}), while the same judge says so in "
-        f"{_said(planted, SUPPORTED).sum()} of {_asked(planted)} comparisons "
+        f"In {len(asked)} planned comparisons on breast images ({len(set(asked))} questions, "
+        f"asked in {len(tables)} tables of the same images), {first} was found to add to the AUC "
+        f"of a classifier (main table: {known}), while the same judge says so in "
+        f"{_said(planted, SUPPORTED).sum()} of {len(_asked(planted))} comparisons "
         "where a circuit had made the labels."
     )
 
@@ -370,14 +372,10 @@ def _said(table, word: str):
     return table["verdict"] == word
 
 
-def _judged_rows(table) -> list:
-    """The rows of a table that got a word."""
-    return [row for _, row in table.iterrows() if row["verdict"]]
-
-
-def _asked(table) -> int:
-    """How many claims of a table were judged; the others are only reported."""
-    return (table["verdict"] != "").sum()
+def _asked(table) -> list[tuple[str, str]]:
+    """The pairs (A, B) of a table that were judged; the others are only reported."""
+    judged = table[table["verdict"] != ""]
+    return list(zip(judged["A"], judged["B"], strict=True))
 
 
 def main(arguments: list[str] | None = None) -> None:

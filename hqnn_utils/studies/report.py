@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from hqnn_utils.data.splits import apply_protocol, audit_split
-from hqnn_utils.evaluation.claims import ESTIMANDS, MARGIN, SUPPORTED, verdict_chances
+from hqnn_utils.evaluation.claims import ESTIMANDS, MARGIN, SUPPORTED
 from hqnn_utils.runtime.arguments import checked
-from hqnn_utils.studies.designs import Design, aucs_of, distances, judge_design
+from hqnn_utils.studies.designs import Design, aucs_of, chances_table, distances, judge_design
 from hqnn_utils.studies.own import Done
 from hqnn_utils.studies.settings import DEFAULTS
 from hqnn_utils.studies.tables import condition
@@ -105,19 +103,9 @@ def _named(table_of, groups: dict):
 
 def _chances(done: Done):
     """For each claim and true difference the probability of each word, by the plan's own margin."""
-    import pandas as pd
-
-    design, margin = done.design, done.plan.margin
-    degrees = np.inf if design.degrees is None else design.degrees
-    parts = {
-        f"{100 * true:+g}": verdict_chances(
-            design.expected_errors, true, degrees=degrees, margin=margin
-        )
-        for true in (0.0, margin, 2.5 * margin)
-    }
-    table = pd.concat(parts, names=["true difference, points", "claim"]).swaplevel()
-    table = table.rename(columns=lambda word: _with_margin(word, margin))
-    return table.sort_index(level=0, sort_remaining=False)
+    margin = done.plan.margin
+    table = chances_table(done.design, (0.0, margin, 2.5 * margin), margin)
+    return table.rename(columns=lambda word: _with_margin(word, margin))
 
 
 def _key(settings: dict) -> str:

@@ -14,7 +14,6 @@ import json
 import os
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
 from datetime import date
@@ -26,6 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "notebooks"), str(Path(__file__).parent)]
 
 from breakhis_loading import COUNTS  # noqa: E402  (the path comes first)
+from coursekit.memory import PeakMemory  # noqa: E402  (same)
 from coursekit.running import run_notebook  # noqa: E402  (same)
 
 from hqnn_utils.data.breakhis_names import SUBTYPES, SlideName, format_name  # noqa: E402  (same)
@@ -79,27 +79,6 @@ def make_tree(root: Path, size: tuple[int, int] = (70, 46)) -> list[SlideName]:
     return made
 
 
-class PeakMemory(threading.Thread):
-    """The most memory that the processes below this one had together, in bytes."""
-
-    def __init__(self):
-        super().__init__(daemon=True)
-        self.peak, self.done = 0, threading.Event()
-
-    def run(self):
-        import psutil
-
-        me = psutil.Process()
-        while not self.done.wait(0.5):
-            used = 0
-            for child in me.children(recursive=True):
-                try:
-                    used += child.memory_info().rss
-                except psutil.Error:
-                    continue  # it has just ended
-            self.peak = max(self.peak, used)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=ROOT / "notebooks" / "results" / "benchmarks")
@@ -119,13 +98,11 @@ def main() -> None:
         source.write_text(
             text.replace(wanted, f'ROOT = \\"{scratch}/breakhis\\"'), encoding="utf-8"
         )
-        memory = PeakMemory()
-        memory.start()
         results = Path(scratch, "results")
-        notebook, seconds = run_notebook(
-            source, Path(scratch, "done.ipynb"), given.profile, results, progress=True
-        )
-        memory.done.set()
+        with PeakMemory() as memory:
+            notebook, seconds = run_notebook(
+                source, Path(scratch, "done.ipynb"), given.profile, results, progress=True
+            )
     printed = "".join(
         output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", [])
     )
@@ -142,7 +119,7 @@ def main() -> None:
         "images_by_magnification": dict(sorted(Counter(n.magnification for n in made).items())),
         "making_seconds": round(making, 1),
         "notebook_minutes": round(seconds / 60, 2),
-        "peak_gb": round(memory.peak / 1e9, 2),
+        "peak_gb": round(memory.mebibytes * 2**20 / 1e9, 2),
         "cells": sum(cell.cell_type == "code" for cell in notebook.cells),
     }
     path = write_json_atomically(given.out / "breakhis_end_to_end.json", record)

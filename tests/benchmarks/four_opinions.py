@@ -29,6 +29,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -147,7 +148,13 @@ def opinions(looks: list[np.ndarray], y: np.ndarray, learn, ask) -> tuple[np.nda
     return own, others
 
 
-def trained(head: str, own: np.ndarray, y: np.ndarray, seed: int) -> tuple[nn.Module, dict, tuple]:
+def trained(
+    head: str,
+    own: np.ndarray,
+    y: np.ndarray,
+    seed: int,
+    after_epoch: Callable[[int, nn.Module], None] = lambda epoch, module: None,
+) -> tuple[nn.Module, dict, tuple]:
     """A head after training on opinions (n, 2, looks), how far its parts moved, and the scaling."""
     torch.manual_seed(seed)
     mean, deviation = own[:, 0].mean(axis=0), own[:, 0].std(axis=0)
@@ -164,7 +171,7 @@ def trained(head: str, own: np.ndarray, y: np.ndarray, seed: int) -> tuple[nn.Mo
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rates, total_steps=steps)
     start = {name: [p.detach().clone() for p in part] for name, part in parts.items()}
     module.train()
-    for _ in range(TRAINING["epochs"]):
+    for epoch in range(TRAINING["epochs"]):
         for index in torch.randperm(len(x)).split(TRAINING["batch_size"]):
             first = (torch.rand(len(index)) < 0.5)[:, None]
             batch = torch.where(first, x[index, 0], x[index, 1])
@@ -173,6 +180,7 @@ def trained(head: str, own: np.ndarray, y: np.ndarray, seed: int) -> tuple[nn.Mo
             loss.backward()
             optimiser.step()
             schedule.step()
+        after_epoch(epoch, module)
     with torch.no_grad():
         moved = {
             name: float(

@@ -38,9 +38,6 @@ from torch.optim.swa_utils import AveragedModel
 
 from hqnn_utils.data.splits import clean_test
 from hqnn_utils.evaluation.comparison import two_level_bootstrap
-from hqnn_utils.models import build_head
-from hqnn_utils.models import parameter_groups as groups
-from hqnn_utils.quantum import CircuitSpec
 from hqnn_utils.records import measured, write_json_atomically
 from hqnn_utils.runtime import provenance
 
@@ -50,34 +47,17 @@ WAYS = ("one circuit", "mean of five", "averaged weights", "mean of five, averag
 
 
 def both_models(head: str, own: np.ndarray, y: np.ndarray, seed: int) -> tuple:
-    """A head trained as in ``four_opinions.trained``, the same with averaged weights, scaling."""
-    torch.manual_seed(seed)
-    mean, deviation = own[:, 0].mean(axis=0), own[:, 0].std(axis=0)
-    x = torch.from_numpy((own - mean) / deviation).float()
-    target, told = torch.from_numpy(y), before.TRAINING
-    module = build_head(head, x.shape[-1], CircuitSpec())
-    parts = groups(module)
-    rates = [told["circuit_lr"] if name == "circuit" else told["lr"] for name in parts]
-    optimiser = torch.optim.AdamW(
-        [dict(params=p, lr=rate) for p, rate in zip(parts.values(), rates, strict=True)],
-        weight_decay=told["weight_decay"],
-    )
-    steps = told["epochs"] * -(-len(x) // told["batch_size"])
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rates, total_steps=steps)
-    averaged = AveragedModel(module)
-    module.train()
-    for epoch in range(told["epochs"]):
-        for index in torch.randperm(len(x)).split(told["batch_size"]):
-            first = (torch.rand(len(index)) < 0.5)[:, None]
-            batch = torch.where(first, x[index, 0], x[index, 1])
-            loss = nn.functional.cross_entropy(module(batch), target[index])
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            schedule.step()
-        if epoch >= told["epochs"] // 2:
-            averaged.update_parameters(module)
-    return module.eval(), averaged.eval(), (mean, deviation)
+    """A head of ``four_opinions.trained``, the same with averaged weights, and the scaling."""
+    averaged = []
+
+    def average(epoch: int, module: nn.Module) -> None:
+        if epoch >= before.TRAINING["epochs"] // 2:
+            if not averaged:
+                averaged.append(AveragedModel(module))
+            averaged[0].update_parameters(module)
+
+    module, _, scaling = before.trained(head, own, y, seed, average)
+    return module, averaged[0].eval(), scaling
 
 
 def answers(head: str, own: np.ndarray, y: np.ndarray, ask: np.ndarray, seed: int) -> dict:

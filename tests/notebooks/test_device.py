@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import math
 import subprocess
 
 import numpy as np
@@ -15,7 +16,7 @@ from scipy.stats import unitary_group
 from torch import nn
 from written_in import written_in
 
-from hqnn_utils.quantum import CircuitSpec, build_qnode, expectations
+from hqnn_utils.quantum import CircuitSpec, build_qnode, expectations, init_weights
 
 FOLDER = HERE.notebooks / "results" / "12_shots_noise_hardware" / "device"
 SCRIPT = HERE.notebooks / "device" / "snapshot.py"
@@ -39,7 +40,8 @@ def page():
     ]
     signs = 1 - 2 * ((np.arange(16)[:, None] >> np.arange(3, -1, -1)) & 1)
     eye = torch.eye(2, dtype=torch.cdouble)
-    return written_in("12", spec=SPEC, SIGNS=signs, PAULIS=paulis, EYE=eye)
+    costs = dict(SECONDS_A_SHOT=250e-6, CIRCUITS_A_JOB=100, SECONDS_A_JOB=2.0)
+    return written_in("12", spec=SPEC, SIGNS=signs, PAULIS=paulis, EYE=eye, **costs)
 
 
 def angles_of(record, part):
@@ -161,6 +163,131 @@ def test_break_even_is_where_both_errors_meet(page):
     assert shots == pytest.approx(5000)
     assert raw[0] + raw[1] / shots == pytest.approx(other[0] + other[1] / shots)
     assert page["break_even"](raw, (0.003, 1.0)) == np.inf
+
+
+# ------------------------------------------------------------------- shots, channels, costs
+
+
+def example(batch=5, seed=0):
+    rng = torch.Generator().manual_seed(seed)
+    x = 3 * torch.randn(batch, SPEC.n_inputs, generator=rng).double()
+    return x, init_weights(SPEC, generator=rng).double()
+
+
+def drawn(page, x, w, shots, repeats=1, seed=0):
+    """Outputs from shots, (repeats, N, 4)."""
+    return page["sampled"](page["perfect"](x, w), shots, np.random.default_rng(seed), repeats)
+
+
+def test_many_shots_come_close_to_the_exact_values(page):
+    """A million shots: five standard errors are below 0.005."""
+    x, w = example()
+    found = drawn(page, x, w, 1_000_000)
+    assert found.shape == (1, 5, 4)
+    np.testing.assert_allclose(found[0], expectations(SPEC, x, w), atol=0.005)
+    endless = drawn(page, x, w, None, repeats=2)
+    np.testing.assert_allclose(endless[1], expectations(SPEC, x, w), atol=1e-6)
+
+
+def test_shots_have_the_spread_that_they_must_have(page):
+    """Mean and variance over many repeats, and the joint distribution of two qubits."""
+    x, w = example()
+    exact, found = expectations(SPEC, x, w).numpy(), drawn(page, x, w, 100, repeats=4000)
+    error = np.sqrt((1 - exact**2) / 100)
+    assert (np.abs(found.mean(0) - exact) < 5 * error / math.sqrt(4000) + 1e-6).all()
+    np.testing.assert_allclose(found.var(0), error**2, rtol=0.12, atol=1e-6)
+    one = drawn(page, x, w, 1, repeats=20_000)
+    pairs = expectations(CircuitSpec(observable="ZZ"), x, w)[:, 0]
+    np.testing.assert_allclose((one[..., 0] * one[..., 1]).mean(0), pairs, atol=0.04)
+
+
+def test_the_same_spread_as_pennylanes_shots(page):
+    x, w = example(batch=2)
+    seeded = qp.device("default.qubit", wires=4, seed=3)
+    qnode = build_qnode(SPEC, device=seeded, shots=200, diff_method="parameter-shift")
+    theirs = torch.stack(
+        [torch.stack([torch.as_tensor(v) for v in qnode(x, w)], dim=-1) for _ in range(150)]
+    ).numpy()
+    ours = drawn(page, x, w, 200, repeats=150)
+    spread = np.sqrt((1 - expectations(SPEC, x, w).numpy() ** 2) / 200)
+    assert (np.abs(theirs.mean(0) - ours.mean(0)) < 5 * spread * math.sqrt(2 / 150) + 1e-6).all()
+    np.testing.assert_allclose(theirs.std(0), ours.std(0), rtol=0.35, atol=0.003)
+
+
+def test_generators_repeat_and_one_shot_is_a_sign(page):
+    x, w = example()
+    one = drawn(page, x, w, 1, seed=4)
+    assert set(np.unique(one)) <= {-1.0, 1.0}
+    assert np.array_equal(one, drawn(page, x, w, 1, seed=4))
+    assert not np.array_equal(one, drawn(page, x, w, 1, seed=5))
+
+
+def value(page, circuit, x, weights, **rates):
+    model = page["noise_model"](**rates)
+    node = build_qnode(circuit, device="default.mixed", noise=model)
+    x, weights = (torch.as_tensor(v, dtype=torch.float64) for v in (x, weights))
+    return [float(v) for v in node(x, weights)]
+
+
+def test_readout_errors_shrink_by_the_textbook_factor(page):
+    x, w = example(batch=1)
+    exact = expectations(SPEC, x, w)[0]
+    assert value(page, SPEC, x, w) == pytest.approx(exact.tolist(), abs=1e-7)
+    noisy = value(page, SPEC, x, w, readout=0.04)
+    assert noisy == pytest.approx((0.92 * exact).tolist(), abs=1e-7)
+
+
+def test_every_rotation_is_followed_by_its_channel(page):
+    """Two RX: the feature's and the weight's."""
+    one = CircuitSpec(n_qubits=1, n_layers=1, entangler="none")
+    found = value(page, one, [[0.0]], [[0.0]], one=0.03, two=0.9)
+    assert found == pytest.approx([(1 - 0.04) ** 2], abs=1e-7)
+    assert value(page, one, [[0.7]], [[0.0]], damping=1.0) == pytest.approx([1], abs=1e-7)
+
+
+def test_dephasing_leaves_no_coherence(page):
+    one = CircuitSpec(n_qubits=1, n_layers=1, entangler="none")
+    found = value(page, one, [[0.7]], [[0.4]], dephasing=1.0)
+    assert found == pytest.approx([math.cos(0.7) * math.cos(0.4)], abs=1e-7)
+
+
+def test_the_rate_of_a_two_qubit_gate_is_that_of_the_pair(page):
+    """Features 0, weights 0: |00> stays. 8 of the 15 errors turn the sign of a wire's Z."""
+    two = CircuitSpec(n_qubits=2, n_layers=1)
+    zero = np.zeros((1, 2))
+    found = value(page, two, zero, zero, two=0.06, one=0.0)
+    assert found == pytest.approx([1 - 2 * 0.06 * 8 / 15] * 2, abs=1e-7)
+
+
+def test_damping_and_dephasing_act_behind_two_qubit_gates_too(page):
+    two = CircuitSpec(n_qubits=2, n_layers=1)
+    x, zero = torch.tensor([[math.pi / 2, 0.0]]).double(), torch.zeros(1, 2).double()
+    for strength in ("damping", "dephasing"):
+        model = page["noise_model"](**{strength: 1.0})
+        node = build_qnode(two, device="default.mixed", noise=model)
+        tape = qp.workflow.construct_tape(node, level="device")(x, zero)
+        channels = [op for op in tape.operations if op.name in ("AmplitudeDamping", "PhaseDamping")]
+        gates = [op for op in tape.operations if op.name in ("RX", "CNOT")]
+        assert len(channels) == sum(len(op.wires) for op in gates) == 6
+
+
+def test_costs_by_hand(page):
+    circuits_for, seconds_for = page["circuits_for"], page["seconds_for"]
+    assert circuits_for(SPEC, 156) == 156
+    assert circuits_for(SPEC, 10, gradient=True) == 10 * (1 + 2 * (4 + 8))
+    wide = CircuitSpec(n_qubits=8, n_layers=3, rotation="Rot")
+    assert circuits_for(wide, 2, gradient=True) == 2 * (1 + 2 * (8 + 72))
+    assert seconds_for(156, 1000) == pytest.approx(156_000 * 250e-6 + 2 * 2)
+    assert seconds_for(100, 1) == pytest.approx(100 * 250e-6 + 2)  # one full job
+    assert seconds_for(101, 1) == pytest.approx(101 * 250e-6 + 4)
+
+
+def test_a_gradient_by_shifts_is_pytorchs(page):
+    x, w = example()
+    w.requires_grad_()
+    (wanted,) = torch.autograd.grad(expectations(SPEC, x, w).sum(), w)
+    found = page["shift_gradient"](lambda moved: expectations(SPEC, x, moved).sum(), w.detach())
+    torch.testing.assert_close(found, wanted, atol=1e-10, rtol=0)
 
 
 # ----------------------------------------------------- the script, where its environment stands
