@@ -428,4 +428,4 @@ def test_accuracy_at_every_threshold_as_scikit_learn_counts_it():
 def test_a_quotation_has_no_headings_of_its_own():
     """A heading in an output would stand in the contents of the book's page."""
     made = written_in("13")["quoted"]("> note\n\n# Title\n\n## A part\n\ntext # not one").data
-    assert made == "> note\n> \n> **Title**\n> \n> **A part**\n> \n> text # not one"
+    assert made == "***\n\n> note\n\n**Title**\n\n**A part**\n\ntext # not one\n\n***"
