@@ -2,6 +2,7 @@
 
 import math
 
+import crepes
 import numpy as np
 import pandas as pd
 import pennylane as qp
@@ -372,8 +373,7 @@ def inside():
 
 @pytest.mark.parametrize("alpha", [0.05, 0.1, 0.25])
 def test_conformal_sets_are_those_of_crepes(inside, alpha):
-    """crepes (BSD-3) is no requirement: the test runs where it is installed."""
-    crepes = pytest.importorskip("crepes")
+    """crepes is asked by this test only: the page needs no further package."""
     rng = np.random.default_rng(2)
     y, p = rng.integers(0, 2, 78), rng.random(78)
     new = rng.random(200)
