@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from types import TracebackType
 
 EVERY = 0.25  # seconds between two looks
@@ -13,6 +14,8 @@ class PeakMemory:
 
     A kernel, its workers and their children are added up. On Linux a page that several processes
     share, such as a library's code, is divided among them; elsewhere it counts for each of them.
+    A process counts from the second look on: one that has only been started still shows the whole
+    memory of the one that started it.
 
     Attributes
     ----------
@@ -38,18 +41,28 @@ class PeakMemory:
         self._watcher.join()
 
     def _watch(self) -> None:
+        before: set = set()
         while True:
-            self.mebibytes = max(self.mebibytes, children_mebibytes())
+            now = set(children())
+            self.mebibytes = max(self.mebibytes, mebibytes(now & before))
+            before = now
             if self._ended.wait(EVERY):
                 return
 
 
-def children_mebibytes() -> float:
-    """Resident memory of all processes that this one has started, now, in MiB."""
+def children() -> list:
+    """All processes that this one has started, and those that they have started."""
     import psutil  # not there where a fork sets its address, nor where the book is made
 
+    return psutil.Process().children(recursive=True)
+
+
+def mebibytes(processes: Iterable) -> float:
+    """Resident memory of some processes together, now, in MiB."""
+    import psutil
+
     total = 0
-    for process in psutil.Process().children(recursive=True):
+    for process in processes:
         try:
             found = process.memory_full_info()
         except (psutil.NoSuchProcess, psutil.AccessDenied):  # it has ended since

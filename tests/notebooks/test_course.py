@@ -9,6 +9,8 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
+from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import nbformat
@@ -16,12 +18,13 @@ import numpy as np
 import pytest
 from bs4 import BeautifulSoup
 from coursekit import generated, running, tables
+from coursekit import memory as memory_kit
 from coursekit.alt import write_alts
 from coursekit.comments import alt_texts, code_only
 from coursekit.files import HERE, Tree, code_digest, read, tags, write
 from coursekit.folding import fold
 from coursekit.generated import memory_sentence
-from coursekit.memory import PeakMemory, children_mebibytes
+from coursekit.memory import PeakMemory, children, mebibytes
 from coursekit.pages import to_html
 from coursekit.student import student, student_version
 from PIL import Image
@@ -400,10 +403,31 @@ def test_times_of_other_profiles_stay(tmp_path):
 def test_memory_of_a_child_and_of_its_child_is_seen():
     takes = "held = bytearray(b'1') * (64 << 20); import time; time.sleep(2)"
     starts = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {takes!r}])"
-    before = children_mebibytes()  # of whatever earlier tests have left running
+    before = mebibytes(children())  # of whatever earlier tests have left running
     with PeakMemory() as memory:
         subprocess.run([sys.executable, "-c", starts], check=True)
     assert 64 < memory.mebibytes - before < 400
+
+
+def test_memory_of_a_process_that_has_only_been_started_is_not_its_own(monkeypatch):
+    class Process:
+        def __init__(self, gibibytes):
+            self.memory_full_info = lambda: SimpleNamespace(pss=gibibytes << 30)
+
+    stays, passes = Process(1), Process(3)
+    looks, looked = iter([[stays], [stays, passes], [stays]]), threading.Event()
+
+    def look():
+        found = next(looks, None)
+        if found is None:
+            looked.set()
+        return found or [stays]
+
+    monkeypatch.setattr(memory_kit, "EVERY", 0)
+    monkeypatch.setattr(memory_kit, "children", look)
+    with PeakMemory() as memory:
+        assert looked.wait(60)
+    assert memory.mebibytes == 1024
 
 
 def test_every_notebook_leaves_a_small_machine_room():
