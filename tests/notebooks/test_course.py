@@ -412,7 +412,9 @@ def test_memory_of_a_child_and_of_its_child_is_seen():
 def test_memory_of_a_process_that_has_only_been_started_is_not_its_own(monkeypatch):
     class Process:
         def __init__(self, gibibytes):
-            self.memory_full_info = lambda: SimpleNamespace(pss=gibibytes << 30)
+            self.memory_full_info = lambda: SimpleNamespace(
+                rss=gibibytes << 31, pss=gibibytes << 30
+            )
 
     stays, passes = Process(1), Process(3)
     looks, looked = iter([[stays], [stays, passes], [stays]]), threading.Event()
