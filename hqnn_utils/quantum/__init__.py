@@ -10,6 +10,7 @@ them.
   width behind ``engine="sampled"``. Nobody needs to read it to use a circuit.
 """
 
+from hqnn_utils.quantum.engine.arrays import ValueAndGradients, value_and_gradients
 from hqnn_utils.quantum.engine.fused import expectations, state
 from hqnn_utils.quantum.engine.sampled import Estimate, estimate_expectations
 from hqnn_utils.quantum.layer import QuantumLayer, check_engine
@@ -20,6 +21,7 @@ __all__ = [
     "CircuitSpec",
     "Estimate",
     "QuantumLayer",
+    "ValueAndGradients",
     "apply_circuit",
     "build_qnode",
     "check_engine",
@@ -28,4 +30,5 @@ __all__ = [
     "init_weights",
     "resources",
     "state",
+    "value_and_gradients",
 ]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+import math
 import os
 import sys
 import time
+from collections.abc import Iterable
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -320,14 +322,21 @@ def distances(
     """
     found = {}
     for name, part in now.items():
-        before = torch.cat([p.detach().flatten() for p in start[name]]).double()
-        after = torch.cat([p.detach().flatten() for p in part]).double()
-        change = (after - before).norm()
+        # One tensor at a time: a whole network in float64 would be the peak of a training run.
+        count = sum(p.numel() for p in part)
+        both = zip(start[name], part, strict=True)
+        change = _length(now_.detach().double() - then.double() for then, now_ in both)
+        before = _length(then.double() for then in start[name])
         found[name] = {
-            "rms": (change / len(before) ** 0.5).item(),
-            "share": (change / before.norm()).item() if before.any() else float("nan"),
+            "rms": change / count**0.5,
+            "share": change / before if before else float("nan"),
         }
     return found
+
+
+def _length(tensors: Iterable[torch.Tensor]) -> float:
+    """Length of all tensors as one vector."""
+    return math.sqrt(sum(tensor.square().sum().item() for tensor in tensors))
 
 
 # A run has learned if its last epoch's training loss is below this share of the best constant's.

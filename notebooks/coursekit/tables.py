@@ -18,13 +18,18 @@ def _row(cells) -> str:
 
 
 FOLDED = "<details><summary>All contenders, both families of circuits, in milliseconds</summary>"
+CLASSES = {
+    "layer": "a torch layer, autograd included",
+    "arrays": "arrays in, gradients out (no autograd)",
+}
 FAMILIES = {"basic": "the study's circuit", "strong": "a general circuit"}
 
 
 def bench_table(tree: Tree) -> str:
-    """The benchmark's record: a table for each family of circuits, and the weakest ratio.
+    """The benchmark's record: a table for each family of circuits, and the weakest ratios.
 
-    Milliseconds per contender and size, how many times ours that is, and the first call.
+    Milliseconds per contender and size, how many times ours of the same class that is, and the
+    first call.
     """
     path = tree.results / "benchmarks" / "quantum_layer_cpu.json"
     if not path.exists():
@@ -39,20 +44,31 @@ def bench_table(tree: Tree) -> str:
 
 
 def _bench_family(name: str, columns: dict) -> list[str]:
-    """The table of one family; contenders in the order of the smallest circuit."""
+    """The table of one family; contenders in the order of the smallest circuit, class by class."""
     sizes = sorted(columns, key=lambda size: [int(number) for number in size.split(",")])
-    lines = [
-        _row([f"{name}: ms, forward + backward (times ours)", *sizes, "first call, s"]),
-        "|" + "---|" * (len(sizes) + 2),
-    ]
     smallest = columns[sizes[0]]
-    order = sorted(smallest, key=lambda contender: smallest[contender].get("ms", math.inf))
-    for contender in order:
-        cells = [columns[size][contender] for size in sizes]
-        firsts = [cell["first_s"] for cell in cells if "first_s" in cell]
-        span = f"{min(firsts):.2g} to {max(firsts):.2g}" if firsts else "–"
-        lines.append(_row([contender, *map(_bench_cell, cells), span]))
-    return lines
+    lines = []
+    for kind in (None, *CLASSES):
+        members = [n for n, cell in smallest.items() if _class_of(columns, n) == kind]
+        if not members:
+            continue
+        what = f"{name}, {CLASSES[kind]}" if kind else name
+        lines += [
+            _row([f"{what}: ms, forward + backward (times ours)", *sizes, "first call, s"]),
+            "|" + "---|" * (len(sizes) + 2),
+        ]
+        for contender in sorted(members, key=lambda n: smallest[n].get("ms", math.inf)):
+            cells = [columns[size][contender] for size in sizes]
+            firsts = [cell["first_s"] for cell in cells if "first_s" in cell]
+            span = f"{min(firsts):.2g} to {max(firsts):.2g}" if firsts else "–"
+            lines.append(_row([contender, *map(_bench_cell, cells), span]))
+        lines.append("")
+    return lines[:-1]
+
+
+def _class_of(columns: dict, contender: str) -> str | None:
+    """None in a record that was measured before there were classes."""
+    return next(iter(columns.values()))[contender].get("class")
 
 
 def _bench_cell(found: dict) -> str:
@@ -67,21 +83,41 @@ def _times(ratio: float) -> str:
 
 
 def _weakest(by_threads: dict) -> str:
-    """A sentence about the contender that comes nearest, whatever the family, size and threads."""
-    ratios = [
-        (cell["ratio"], contender, FAMILIES[family], size, threads)
+    """Sentences about the contenders that come nearest, whatever the family, size and threads: in
+    each class, and across the classes.
+    """
+    cells = [
+        (cell, f"{contender}; {FAMILIES[family]}, {size}, {_threads(threads)}")
         for threads, families in by_threads.items()
         for family, columns in families.items()
-        for size, cells in columns.items()
-        for contender, cell in cells.items()
+        for size, found in columns.items()
+        for contender, cell in found.items()
         if "ratio" in cell and cell["ratio"] != 1
     ]
-    ratio, contender, family, size, threads = min(ratios)
-    word = "thread" if threads == "1" else "threads"
-    return (
-        f"Weakest ratio: {_times(ratio)} ({contender}; {family}, {size}, {threads} {word}); "
-        "below 1 it is faster than ours."
-    )
+    below = "below 1 it is faster than ours."
+    if not any("class" in cell for cell, _ in cells):  # measured before there were classes
+        return f"Weakest ratio: {_nearest(cells, 'ratio')}; {below}"
+    lines = [
+        f"Weakest ratio, {words}: {_nearest(here, 'ratio')}."
+        for kind, words in CLASSES.items()
+        if (here := [(cell, where) for cell, where in cells if cell["class"] == kind])
+    ]
+    others = [(cell, where) for cell, where in cells if cell["class"] == "arrays"]
+    if others:
+        lines.append(
+            f"Across the classes, our torch layer against a peer without torch: "
+            f"{_nearest(others, 'across')}; {below}"
+        )
+    return "\n\n".join(lines)
+
+
+def _nearest(cells: list, key: str) -> str:
+    cell, where = min(cells, key=lambda found: found[0][key])
+    return f"{_times(cell[key])} ({where})"
+
+
+def _threads(number: str) -> str:
+    return f"{number} {'thread' if number == '1' else 'threads'}"
 
 
 def _bench_about(record: dict) -> str:

@@ -13,7 +13,10 @@ state read out with one matrix product.
 Peers that compile (JAX) have a process each, so that they can be stopped: one whose first call
 takes longer than ``--limit`` seconds is listed as not ready, and is not asked for a larger circuit.
 They are timed inside JAX, from JAX arrays to JAX arrays, and once more as what this course needs, a
-layer of PyTorch. The first call (building, compiling, one pass) is a number of its own.
+layer of PyTorch. So there are two classes, like with like: a torch layer, where autograd is part of
+the price, and arrays in, gradients out. We take part in both. A ratio is that to ours of the same
+class; ``across`` is that to our torch layer, whatever the class. The first call (building,
+compiling, one pass) is a number of its own.
 
 Memory is the growth of the process's peak memory over two passes, in a fresh process per contender,
 after a warm-up with two qubits.
@@ -51,6 +54,7 @@ from hqnn_utils.quantum import (  # noqa: E402  (same)
     build_qnode,
     expectations,
     init_weights,
+    value_and_gradients,
 )
 from hqnn_utils.quantum.engine.compiled import kernel_for  # noqa: E402  (same)
 from hqnn_utils.quantum.engine.measurement import z_of_each_qubit  # noqa: E402  (same)
@@ -58,6 +62,7 @@ from hqnn_utils.quantum.engine.measurement import z_of_each_qubit  # noqa: E402 
 # Milliseconds after which a contender that has run three rounds sits out: it has been seen as slow.
 BUDGET = 1_500
 OURS = "hqnn_utils fused"
+ARRAYS = "hqnn_utils, arrays in, gradients out (no autograd)"
 SIZES = [(4, 2, 32), (8, 3, 32), (10, 4, 64), (12, 4, 64)]  # qubits, layers, batch
 FAMILIES = {
     "basic": dict(rotation="RX", entangler="ring"),  # the study's circuit
@@ -87,6 +92,17 @@ def gates(spec: CircuitSpec):
 
 def fused(spec, weights, device):
     return lambda x: expectations(spec, x, weights), [weights]
+
+
+def without_autograd(spec, x, weights):
+    """Our kernel from arrays to arrays; the forward pass alone is that without gradients."""
+    x, w = x.detach(), weights.detach()
+    arrays = x.numpy(), w.numpy()
+
+    def both():
+        return value_and_gradients(spec, *arrays)
+
+    return both, lambda: expectations(spec, x, w).numpy()
 
 
 def pennylane_torchlayer(spec, weights, device):
@@ -375,18 +391,28 @@ class Contender:
     rounds : how many it takes part in.
     compiles : how it is called, for one that compiles; it has a process of its own.
     one_thread : whether it is also measured with one thread.
+    without_autograd : (spec, x, weights) -> (both passes, forward pass), for one of this process
+        that goes from arrays to arrays; it needs no ``make``.
     """
 
-    make: Callable
+    make: Callable | None
     distribution: str | None
     largest: int
     rounds: int
     compiles: Callable | None = None
     one_thread: bool = False
+    without_autograd: Callable | None = None
+
+    @property
+    def kind(self) -> str:
+        """``"arrays"`` or ``"layer"``: what it is measured against."""
+        is_layer = self.without_autograd is None and self.compiles is not inside_jax
+        return "layer" if is_layer else "arrays"
 
 
 CONTENDERS = {
     OURS: Contender(fused, None, 99, 60, one_thread=True),
+    ARRAYS: Contender(None, None, 99, 60, one_thread=True, without_autograd=without_autograd),
     "PennyLane default.qubit, jax.jit, inside JAX": Contender(
         pennylane_in_jax, "jax", 12, 30, inside_jax, one_thread=True
     ),
@@ -415,12 +441,17 @@ CONTENDERS = {
         qiskit_torchconnector, "qiskit-machine-learning", 4, 3
     ),
 }
-CPU_ONLY = {name for name, asked in CONTENDERS.items() if asked.compiles} | {
-    "PennyLane lightning.qubit, adjoint",
-    "qiskit-machine-learning TorchConnector",
-    "torq-quantum",
-    "qandle",
-}
+OURS_OF = {"layer": OURS, "arrays": ARRAYS}
+CPU_ONLY = (
+    {ARRAYS}
+    | {name for name, asked in CONTENDERS.items() if asked.compiles}
+    | {
+        "PennyLane lightning.qubit, adjoint",
+        "qiskit-machine-learning TorchConnector",
+        "torq-quantum",
+        "qandle",
+    }
+)
 
 
 def problem(family: str, n: int, layers: int, batch: int, device: str):
@@ -472,18 +503,22 @@ class Here:
     def __init__(self, name: str, spec, x, weights, device: str, wanted):
         began = time.perf_counter()
         own = weights.detach().clone().requires_grad_()
-        self.run, self.leaves = CONTENDERS[name].make(spec, own, device)
-        self.x, self.device = x, device
-        found = passes(self.run, self.leaves, x)
+        self.device = device
+        if CONTENDERS[name].without_autograd:
+            self.both, self.forward = CONTENDERS[name].without_autograd(spec, x, own)
+        else:
+            run, leaves = CONTENDERS[name].make(spec, own, device)
+            self.both, self.forward = lambda: passes(run, leaves, x), lambda: run(x)
+        found = self.both()
         self.first_s = time.perf_counter() - began
         compare(name, spec, found, wanted)
 
     def both_ms(self) -> float:
-        return clock(passes, self.run, self.leaves, self.x, device=self.device)
+        return clock(self.both, device=self.device)
 
     def forward_ms(self) -> float:
         with torch.no_grad():
-            return clock(self.run, self.x, device=self.device)
+            return clock(self.forward, device=self.device)
 
     def close(self) -> None:
         pass
@@ -597,6 +632,9 @@ def ready_contenders(family: str, size: tuple, given) -> tuple[dict, dict]:
     spec, x, weights = problem(family, *size, given.device)
     wanted, ready, result = reference(spec, x, weights), {}, {}
     for name, asked in CONTENDERS.items():
+        if given.only and name not in OURS_OF.values() and given.only not in name:
+            result[name] = {"skipped": "not asked this time"}
+            continue
         print(f"{spec.label()}: {name}", file=sys.stderr, flush=True)
         reason = why_not(name, spec, given.device)
         if given.threads == 1 and not asked.one_thread:
@@ -628,7 +666,7 @@ def measure(family: str, size: tuple, given) -> dict:
                 both[name].append(it.both_ms())
                 if number % 3 == 0:
                     forward[name].append(it.forward_ms())
-    ours = statistics.median(both[OURS])
+    ours = {kind: statistics.median(both[name]) for kind, name in OURS_OF.items() if name in ready}
     for name, it in ready.items():
         it.close()
         quartiles = statistics.quantiles(both[name], n=4)
@@ -637,11 +675,12 @@ def measure(family: str, size: tuple, given) -> dict:
             "ms": middle,
             "quartiles": [quartiles[0], quartiles[2]],
             "inference_ms": statistics.median(forward[name]),
-            "ratio": middle / ours,
+            "ratio": middle / ours[CONTENDERS[name].kind],
+            "across": middle / ours["layer"],
             "rounds": len(both[name]),
             "first_s": it.first_s,
         }
-    return {name: result[name] for name in CONTENDERS}
+    return {name: {"class": CONTENDERS[name].kind, **result[name]} for name in CONTENDERS}
 
 
 def warm_up() -> dict:
@@ -712,7 +751,7 @@ def table(record: dict) -> str:
     for threads, timings in record["by_threads"].items():
         for family, columns in timings.items():
             lines.append(
-                f"\n{family}, {threads} thread(s): ms forward + backward (times ours) "
+                f"\n{family}, {threads} thread(s): ms forward + backward (times ours of its class) "
                 "[first call, s]; columns are qubits, layers, batch"
             )
             lines.append(f"{'':56s}" + "".join(f"{c:>26s}" for c in columns))
@@ -752,7 +791,11 @@ def figure(record: dict, path: Path) -> None:
     for axis, (column, cells) in zip(axes, columns.items(), strict=True):
         for row, name in enumerate(CONTENDERS):
             if "ms" in cells[name]:
-                bar = axis.barh(row, cells[name]["ms"], color="#D55E00" if row == 0 else "#0072B2")
+                bar = axis.barh(
+                    row,
+                    cells[name]["ms"],
+                    color="#D55E00" if name in OURS_OF.values() else "#0072B2",
+                )
                 axis.bar_label(bar, fmt="%.3g", padding=3)
         axis.set(
             xscale="log",
@@ -803,6 +846,7 @@ def one_thread(given) -> dict:
     """The same with one thread on one core, in a process of its own."""
     command = [sys.executable, __file__, "--threads", "1", "--limit", str(given.limit)]
     command += ["--quick"] if given.quick else []
+    command += ["--only", given.only]
     command += ["--not-ready", *given.not_ready] if given.not_ready else []
     cores = sorted(os.sched_getaffinity(0))[:1] if hasattr(os, "sched_getaffinity") else None
 
@@ -838,6 +882,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--limit", type=float, default=60, help="seconds for a first call that compiles"
     )
+    parser.add_argument("--only", default="", help="ours, and peers whose name contains this")
     parser.add_argument("--threads", type=int, default=2, help=argparse.SUPPRESS)
     parser.add_argument("--not-ready", nargs="*", default=[], help=argparse.SUPPRESS)
     parser.add_argument("--memory", help=argparse.SUPPRESS)
@@ -860,10 +905,10 @@ def main() -> None:
         by_threads = {"2": timings(given)}
         if given.device == "cpu":
             by_threads["1"] = one_thread(given)
-    memory, complete = {}, not given.quick and given.device == "cpu"
+    memory, complete = {}, not (given.quick or given.only) and given.device == "cpu"
     if complete:
         able = [n for n, c in by_threads["2"]["strong"]["12, 4, 64"].items() if "ms" in c]
-        able = [n for n in able if not CONTENDERS[n].compiles]
+        able = [n for n in able if CONTENDERS[n].make and not CONTENDERS[n].compiles]
         memory["strong"] = {n: memory_in_fresh_process(n, "strong", (12, 4, 64)) for n in able}
     record = {
         "date": date.today().isoformat(),

@@ -276,6 +276,45 @@ def test_the_bench_table_tells_the_whole_truth(tmp_path):
     assert lines[-1] == "</details>"
 
 
+def test_the_bench_table_compares_like_with_like(tmp_path):
+    """A class each for torch layers and for arrays; the number across them is said too."""
+    cells = {
+        "peer as a layer": {"class": "layer", "ms": 1.0, "ratio": 4.0, "across": 4.0},
+        "ours": {"class": "layer", "ms": 0.25, "ratio": 1.0, "across": 1.0},
+        "peer in JAX": {"class": "arrays", "ms": 0.125, "ratio": 3.125, "across": 0.5},
+        "ours in arrays": {"class": "arrays", "ms": 0.04, "ratio": 1.0, "across": 0.16},
+        "never": {"class": "layer", "skipped": "too slow"},
+    }
+    timed = {n: {**c, "first_s": 1.0} if "ms" in c else c for n, c in cells.items()}
+    record = {
+        "by_threads": {"2": {"strong": {"4,2,32": timed}}},
+        "warm_up": {"never ran here": 12.3, "ran here before": 0.61},
+        "load_average": [0.31, 0.2, 0.1],
+    }
+    lines = bench(Tree(tmp_path), record).splitlines()
+    where = "a general circuit, 4,2,32, 2 threads"
+    assert lines[0] == (
+        f"Weakest ratio, a torch layer, autograd included: 4.0 (peer as a layer; {where})."
+    )
+    assert lines[2] == (
+        f"Weakest ratio, arrays in, gradients out (no autograd): 3.1 (peer in JAX; {where})."
+    )
+    assert lines[4].startswith("Across the classes, our torch layer against a peer without torch")
+    assert lines[4].endswith(f"0.5 (peer in JAX; {where}); below 1 it is faster than ours.")
+    rows = [line.split(" | ")[0] for line in lines if line.startswith("| ")]
+    assert rows == [
+        "| a general circuit, a torch layer, autograd included: ms, forward + backward "
+        "(times ours)",
+        "| ours",
+        "| peer as a layer",
+        "| never",
+        "| a general circuit, arrays in, gradients out (no autograd): ms, forward + backward "
+        "(times ours)",
+        "| ours in arrays",
+        "| peer in JAX",
+    ]
+
+
 # ------------------------------------------------------------------------------- running
 
 

@@ -24,7 +24,8 @@ gates. Three ideas, each a few large operations:
 In the order of reading: ``plan.py`` (the circuit as fused steps), ``uploads.py`` (how features
 enter), ``gates.py`` (one-qubit matrices and their products), ``register.py`` (the steps on a batch
 of states), ``measurement.py``, ``fused.py`` (all of it as one function that PyTorch
-differentiates). Qubit 0 is the most significant bit, as in PennyLane.
+differentiates), ``arrays.py`` (values and gradients in one call, without autograd). Qubit 0 is the
+most significant bit, as in PennyLane.
 
 How exact it is
 ---------------

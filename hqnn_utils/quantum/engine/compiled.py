@@ -28,6 +28,7 @@ BLOCK_BYTES = 2**22
 NARROW_ROWS, NARROW_QUBITS = range(3), range(14, 22)
 # Up to this many qubits the factors of the diagonal steps are kept in a table.
 TABLE_QUBITS = 14
+NUMPY = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64)}
 # Amplitudes times steps below which a second thread costs more than it saves.
 WORTH_A_THREAD = 2**17
 
@@ -79,7 +80,40 @@ def compiled_expectations(
     given = None if run.from_product else run.start(x)
     if torch.is_grad_enabled() and (x.requires_grad or weights.requires_grad):
         return _Compiled.apply(x, weights, given, run, again)
-    return run.forward(x, weights, given, keep_all=False)[0]
+    start = None if given is None else _parts(given, run.dtype)
+    values, _ = run.forward(_array(x), _array(weights), start, keep_all=False)
+    return _tensor(values, x.dtype)
+
+
+def gradients_without_autograd(
+    spec: CircuitSpec, x: np.ndarray, weights: np.ndarray, double: bool, seed: Callable
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Values and the gradients by features and weights, of the dtype of ``x``, for a circuit whose
+    start state the kernel makes (:func:`is_usable_alone`).
+
+    Parameters
+    ----------
+    double : whether the register is float64.
+    seed : makes the gradient by the values from the values.
+    """
+    run, kind = _run(spec, double), x.dtype
+    values, batch = run.forward(_ready(x), _ready(weights), None, keep_all=True)
+    values = values.astype(kind, copy=False)
+    by_x, by_weights, _ = run.backward(batch, _ready(seed(values)))
+    by_weights = by_weights.reshape(weights.shape)
+    return values, by_x.astype(kind, copy=False), by_weights.astype(kind, copy=False)
+
+
+def is_usable_alone(spec: CircuitSpec, rows: int) -> bool:
+    """Whether the kernel makes values and gradients of so many rows without any help of torch's
+    operations: it does not make the start states of other encodings than angles.
+    """
+    return (
+        spec.encoding == "angle"
+        and is_installed()
+        and rows > 0
+        and not (rows in NARROW_ROWS and spec.n_qubits in NARROW_QUBITS)
+    )
 
 
 class _Run:
@@ -105,8 +139,9 @@ class _Run:
         self.program = make_program(spec, steps[skipped:], self.from_product)
         self.parts = 1 if spec.rotation == "RY" and upload.is_real(spec) else 2
         self.dtype = np.dtype(np.float64 if double else np.float32)
-        self.make_tables, self.run_forward, self.run_backward = compiled(double)
+        self.prepare, self.run_forward, self.run_backward = compiled(double)
         n_tables = self.program.n_diagonals if self.n_qubits <= TABLE_QUBITS else 0
+        self.nothing = _parts(None, self.dtype)
         self.table_shape = (n_tables, 2**self.n_qubits, 2)
         self.amplitudes = self.parts * 2**self.n_qubits  # real numbers in a state
         self.work = 2**self.n_qubits * max(1, len(self.program.steps))  # of one row
@@ -127,17 +162,20 @@ class _Run:
             dtype = dtype.to_complex()
         return upload.start(self.spec, features, {}, phases, self.first_step, dtype)
 
-    def forward(self, x, weights, given, keep_all: bool):
-        """Values as a tensor, and what the way back needs."""
+    def forward(self, x: np.ndarray, weights: np.ndarray, given, keep_all: bool):
+        """Values (rows, outputs) in float64, and what the way back needs.
+
+        ``x`` and ``weights`` are float64 and in one piece; ``given`` is :func:`_parts` of a start
+        state, or None.
+        """
         rows = len(x)
         width = self.width(rows)
-        flat = _array(weights).reshape(-1)
+        flat = weights.reshape(-1)
         tables = np.empty(self.table_shape, self.dtype)
-        if len(tables):
-            self.make_tables(self.program, flat, tables)
-        waves = self._waves(x) if self.from_product else np.empty((rows, 0, 2))
+        waves = np.empty((rows, x.shape[1] if self.from_product else 0, 2))
+        self.prepare(self.program, flat, tables, x, 0.5 * self.scaling, waves)
         states = np.empty(self.amplitudes * rows if keep_all else 0, self.dtype)
-        batch = self.batch(waves, flat, _parts(given, self.dtype), tables, states)
+        batch = self.batch(waves, flat, self.nothing if given is None else given, tables, states)
         values = np.empty((rows, self.n_outputs))
 
         def work(first: int, last: int) -> None:
@@ -148,15 +186,17 @@ class _Run:
             self.run_forward(self.program, own, self.parts, width, first, last, values)
 
         self._share(work, rows, width)
-        return torch.from_numpy(values).to(x.dtype), batch
+        return values, batch
 
-    def backward(self, batch, gradient: torch.Tensor):
-        """Gradients by features, weights and start state, as arrays."""
+    def backward(self, batch, gradient: np.ndarray):
+        """Gradients by features, weights (flat) and start state, as arrays; ``gradient`` is
+        float64 and in one piece.
+        """
         rows, features, _ = batch.x.shape
         width = self.width(rows)
         to_x, to_given = np.zeros((rows, features)), np.empty_like(batch.given)
         to_weights = np.zeros((-(-rows // width), len(batch.weights)))
-        rest = (_array(gradient), to_x, to_weights, to_given)
+        rest = (gradient, to_x, to_weights, to_given)
 
         def work(first: int, last: int) -> None:
             self.run_backward(self.program, batch, self.parts, width, first, last, *rest)
@@ -164,15 +204,8 @@ class _Run:
         self._share(work, rows, width)
         if self.scaling != 1.0:
             to_x *= self.scaling
-        return to_x, to_weights.sum(axis=0), to_given
-
-    def _waves(self, x: torch.Tensor) -> np.ndarray:
-        """Cosine and sine of half of each scaled feature, (rows, features, 2)."""
-        half = (0.5 * self.scaling) * _array(x)
-        waves = np.empty((*half.shape, 2))
-        np.cos(half, out=waves[..., 0])
-        np.sin(half, out=waves[..., 1])
-        return waves
+        by_weights = to_weights[0] if len(to_weights) == 1 else to_weights.sum(axis=0)
+        return to_x, by_weights, to_given
 
     def _share(self, work: Callable[[int, int], None], rows: int, width: int) -> None:
         """Blocks of rows among the threads that PyTorch is allowed."""
@@ -217,10 +250,11 @@ class _Compiled(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, x, weights, given, run, again):
-        values, ctx.batch = run.forward(x, weights, given, keep_all=True)
+        start = None if given is None else _parts(given, run.dtype)
+        values, ctx.batch = run.forward(_array(x), _array(weights), start, keep_all=True)
         ctx.run, ctx.again = run, again
         ctx.save_for_backward(x, weights, given)
-        return values
+        return _tensor(values, x.dtype)
 
     @staticmethod
     def backward(ctx, gradient):
@@ -228,13 +262,13 @@ class _Compiled(torch.autograd.Function):
         if torch.is_grad_enabled() or in_a_transform():
             found = _torch_gradients(ctx, (x, weights, given), gradient)
             return *found, None, None
-        to_x, to_weights, to_given = ctx.run.backward(ctx.batch, gradient)
+        to_x, to_weights, to_given = ctx.run.backward(ctx.batch, _array(gradient))
         if given is None:
-            by_x, by_given = torch.from_numpy(to_x).to(x.dtype), None
+            by_x, by_given = _tensor(to_x, x.dtype), None
         else:
             by_x, by_given = None, torch.from_numpy(to_given)
             by_given = torch.view_as_complex(by_given) if given.is_complex() else by_given[..., 0]
-        by_weights = torch.from_numpy(to_weights.reshape(weights.shape)).to(weights.dtype)
+        by_weights = _tensor(to_weights.reshape(weights.shape), weights.dtype)
         return by_x, by_weights, by_given, None, None
 
 
@@ -259,10 +293,22 @@ def _torch_gradients(ctx, tensors: tuple, gradient: torch.Tensor) -> list:
 
 def _array(tensor: torch.Tensor) -> np.ndarray:
     """In float64 and in one piece; the tensor's own memory where it is both already."""
-    tensor = tensor.detach()
+    if tensor.requires_grad:
+        tensor = tensor.detach()
     if tensor.is_neg():
         tensor = tensor.resolve_neg()
     return np.ascontiguousarray(tensor.numpy(), dtype=np.float64)
+
+
+def _ready(array: np.ndarray) -> np.ndarray:
+    """In float64, in one piece, and not locked, as the kernel's signature has it."""
+    array = np.ascontiguousarray(array, dtype=np.float64)
+    return array if array.flags.writeable else array.copy()
+
+
+def _tensor(array: np.ndarray, dtype: torch.dtype) -> torch.Tensor:
+    """A tensor of an array in float64. NumPy converts few numbers faster than PyTorch."""
+    return torch.from_numpy(array.astype(NUMPY[dtype], copy=False))
 
 
 def _parts(given: torch.Tensor | None, dtype: np.dtype) -> np.ndarray:

@@ -35,6 +35,7 @@ from hqnn_utils.runtime.words import a
 # Up to this many qubits the work is done in float64, whatever the inputs are: there are too few
 # terms for rounding errors to average out, and double precision costs next to nothing.
 DOUBLE_UP_TO = 8
+A_SPEC, A_TENSOR = a(CircuitSpec), a(torch.Tensor, why="torch.from_numpy(...) makes one")
 
 
 def expectations(spec: CircuitSpec, inputs: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
@@ -110,9 +111,9 @@ def refuse_unknown(spec: CircuitSpec) -> None:
 
 def refuse_other_kinds(spec: CircuitSpec, inputs: torch.Tensor, weights: torch.Tensor) -> None:
     """Raise a ValueError for arguments of another type, such as arrays of NumPy."""
-    a(CircuitSpec)("spec", spec)
-    a(torch.Tensor, why="torch.from_numpy(...) makes one")("inputs", inputs)
-    a(torch.Tensor, why="torch.from_numpy(...) makes one")("weights", weights)
+    A_SPEC("spec", spec)
+    A_TENSOR("inputs", inputs)
+    A_TENSOR("weights", weights)
 
 
 def _check(spec: CircuitSpec, inputs: torch.Tensor, weights: torch.Tensor) -> None:

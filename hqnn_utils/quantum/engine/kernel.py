@@ -637,8 +637,17 @@ def _collect(program, first, shared, rows, sums, to_weights, to_x):
                     to_x[lane % rows, index] += 0.5 * sums[q, lane]
 
 
-def _tables(program, weights, tables):
-    """The factors of all diagonal steps."""
+def _prepare(program, weights, tables, features, scaling, waves):
+    """The factors of all diagonal steps, unless they are made on the way, and cosine and sine of
+    each feature times ``scaling``, unless the start state is given.
+    """
+    for row in range(len(waves)):
+        for feature in range(waves.shape[1]):
+            angle = scaling * features[row, feature]
+            waves[row, feature, 0] = np.cos(angle)
+            waves[row, feature, 1] = np.sin(angle)
+    if len(tables) == 0:
+        return
     chunk = min(tables.shape[1], 1 << CHUNK_BITS)
     angles = np.empty(chunk)
     for step in range(len(program.steps)):
@@ -719,7 +728,7 @@ def _backward(program, batch, parts, width, first, last, gradient, to_x, to_weig
 
 @lru_cache(maxsize=2)
 def compiled(double: bool):
-    """(tables, forward, backward) as machine code for a register in float64 or float32.
+    """(prepare, forward, backward) as machine code for a register in float64 or float32.
 
     With a signature given, a call can never start the compiler; what is compiled once is kept in
     ``__pycache__`` (or where ``NUMBA_CACHE_DIR`` says).
@@ -730,7 +739,7 @@ def compiled(double: bool):
     fields = [f64[:, :, ::1], f64[::1], real[:, :, ::1], real[:, :, ::1], real[::1]]
     head = (program, nb.types.NamedTuple(fields, Batch), whole, whole, whole, whole, f64[:, ::1])
     signatures = {
-        _tables: (program, f64[::1], real[:, :, ::1]),
+        _prepare: (program, f64[::1], real[:, :, ::1], f64[:, ::1], f64, f64[:, :, ::1]),
         _forward: head,
         _backward: (*head, f64[:, ::1], f64[:, ::1], real[:, :, ::1]),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from hqnn_utils.quantum.engine.compiled import is_usable, kernel_bytes
@@ -27,15 +28,34 @@ def refuse_too_large(spec: CircuitSpec, inputs: torch.Tensor, weights: torch.Ten
         needed = kernel_bytes(spec, rows, double, way_back)
     else:
         needed = rows * 2**spec.n_qubits * (16 if double else 8) * TORCH_STATES[way_back]
-    free = free_bytes(inputs.device)
+    cure = "torch.no_grad() where no gradient is wanted" if way_back else ""
+    _refuse(spec, rows, needed, inputs.device, cure, double)
+
+
+def refuse_arrays_too_large(spec: CircuitSpec, inputs: np.ndarray) -> None:
+    """The same for values and gradients that the compiled kernel makes from arrays."""
+    rows = len(inputs)
+    if rows * 2**spec.n_qubits * 16 * TORCH_STATES[1] < SMALL:
+        return
+    double = inputs.dtype == np.float64
+    needed = kernel_bytes(spec, rows, double, way_back=True)
+    cure = "expectations(...) where no gradient is wanted"
+    _refuse(spec, rows, needed, torch.device("cpu"), cure, double)
+
+
+def _refuse(
+    spec: CircuitSpec, rows: int, needed: int, device: torch.device, cure: str, double: bool
+) -> None:
+    """``cure``: how to do without a way back; empty where there is none."""
+    free = free_bytes(device)
     if needed < SMALL or free is None or needed <= free:
         return
-    passes = "forward and backward" if way_back else "forward"
+    passes = "forward and backward" if cure else "forward"
     cures = ["fewer qubits"]
     if rows > 1:
         cures.append("fewer rows at a time")
-    if way_back:
-        cures.append("torch.no_grad() where no gradient is wanted")
+    if cure:
+        cures.append(cure)
     if double:
         cures.append("float32 inputs")
     raise MemoryError(

@@ -18,6 +18,7 @@ from hqnn_utils.quantum import (
     expectations,
     init_weights,
     state,
+    value_and_gradients,
 )
 from hqnn_utils.quantum.engine.cosines import is_mean_of_cosines
 from hqnn_utils.quantum.engine.fused import DOUBLE_UP_TO, torch_expectations
@@ -84,6 +85,12 @@ def ours(spec, x, w, cotangent, route=expectations):
     return out.detach(), *gradients
 
 
+def from_arrays(spec, *tensors):
+    """The same in one call, without autograd."""
+    found = value_and_gradients(spec, *(tensor.detach().numpy() for tensor in tensors))
+    return [torch.from_numpy(array) for array in found]
+
+
 @settings(max_examples=120, deadline=None, derandomize=True)
 @given(specs(), st.integers(1, 5), st.integers(0, 10**6))
 def test_values_and_gradients_equal_pennylane_float64(spec, batch, seed):
@@ -92,6 +99,8 @@ def test_values_and_gradients_equal_pennylane_float64(spec, batch, seed):
     for route in ROUTES:
         for found, wanted in zip(ours(spec, x, w, cotangent, route), judged, strict=True):
             torch.testing.assert_close(found, wanted, atol=1e-12, rtol=1e-12)
+    for found, wanted in zip(from_arrays(spec, x, w, cotangent), judged, strict=True):
+        torch.testing.assert_close(found, wanted, atol=1e-12, rtol=1e-12)
 
 
 EPS = 2**-24  # half a unit in the last place of a float32 number between 1 and 2
@@ -110,6 +119,9 @@ def test_values_and_gradients_equal_pennylane_float32(spec, batch, seed):
         for found, wanted in zip(ours(spec, x, w, cotangent, route), judged, strict=True):
             assert found.dtype == torch.float32
             torch.testing.assert_close(found.double(), wanted, atol=1e-6, rtol=1e-6)
+    for found, wanted in zip(from_arrays(spec, x, w, cotangent.float()), judged, strict=True):
+        assert found.dtype == torch.float32
+        torch.testing.assert_close(found.double(), wanted, atol=1e-6, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
