@@ -9,9 +9,11 @@ override PYTHON := $(value PYTHON)
 override REPO := $(value REPO)
 override NAMES := $(value NAMES)
 override ROOMS := $(value ROOMS)
+override CHILDREN := $(value CHILDREN)
+override SAMPLE := $(value SAMPLE)
 override JOBS := $(value JOBS)
 override THREADS := $(value THREADS)
-export PYTHON REPO NAMES ROOMS JOBS THREADS
+export PYTHON REPO NAMES ROOMS CHILDREN SAMPLE JOBS THREADS
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -94,9 +96,9 @@ build/device-env/.installed: notebooks/device/requirements.txt
 device-snapshot: build/device-env/.installed  ## notebook 12's circuit on Qiskit Aer with a published device's noise: its record
 	@build/device-env/bin/python notebooks/device/snapshot.py --circuit $(DEVICE)/circuit.json --out $(DEVICE)/snapshot.json
 
-mutants: $(STAMP)  ## how many changes of behaviour the tests notice, room by room (ROOMS="training"); takes long
+mutants: $(STAMP)  ## how many changes of behaviour the tests notice, room by room (ROOMS="training" CHILDREN=1 SAMPLE=300); takes long
 	@$(BIN)/python -m pip install --quiet "mutmut>=3.8" -c tests/constraints.txt
-	@set -f; $(BIN)/python tests/mutation/measure.py -- $$ROOMS
+	@set -f; $(BIN)/python tests/mutation/measure.py --children "$$CHILDREN" --sample "$$SAMPLE" -- $$ROOMS
 
 student: $(STAMP)  ## versions without solutions and outputs, in build/student
 	@$(COURSE) student

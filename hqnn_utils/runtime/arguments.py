@@ -75,9 +75,10 @@ def _rules_of(
     several = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     parameters = [p for p in signature.parameters.values() if p.kind not in several]
     annotated = {p.name: p.annotation for p in parameters if p.annotation is not p.empty}
-    # Annotations are texts, and are read where the function stands.
+    # Annotations are texts, and are read where the function stands, not where its decorator does.
     hints = typing.get_type_hints(
-        types.SimpleNamespace(__annotations__=annotated), getattr(function, "__globals__", {})
+        types.SimpleNamespace(__annotations__=annotated),
+        getattr(inspect.unwrap(function), "__globals__", {}),
     )
     found = {name: rule for name, hint in hints.items() if (rule := rule_of(hint)) is not None}
     return found | {p.name: rules[p.name] for p in parameters if p.name in rules}

@@ -68,6 +68,12 @@ def test_the_correction_is_nadeau_and_bengios():
     )
 
 
+def test_two_gaps_are_enough():
+    found = on_other_training_sets([0.01, 0.03])
+    assert found.difference == pytest.approx(0.02)
+    assert found.upper == pytest.approx(0.02 + stats.t.ppf(0.95, 1) * found.error)
+
+
 def test_folds_without_any_spread():
     found = on_other_training_sets(np.full(25, 0.01))
     assert found.lower == pytest.approx(0.01)
@@ -117,6 +123,24 @@ def test_other_images_is_the_two_level_bootstrap():
     assert accuracy.difference == pytest.approx(((a >= 0.5) == y).mean() - ((b >= 0.5) == y).mean())
 
 
+def test_the_seed_and_the_number_of_resamples_reach_the_bootstrap(monkeypatch):
+    asked = []
+
+    def watched(*given, **options):
+        asked.append(options)
+        return two_level_resamples(*given, **{**options, "n_resamples": 100})
+
+    monkeypatch.setattr(claims, "two_level_resamples", watched)
+    data = seeds_and_images(0.4)
+    plain, other = on_other_images(*data), on_other_images(*data, n_resamples=50, seed=3)
+    assert asked == [
+        {"score": "auc", "n_resamples": 10_000, "seed": 0},
+        {"score": "auc", "n_resamples": 50, "seed": 3},
+    ]
+    assert plain.difference == other.difference
+    assert plain.low != other.low
+
+
 # ---------------------------------------------------------------- the rules
 
 
@@ -125,6 +149,7 @@ def test_other_images_is_the_two_level_bootstrap():
     [
         (0.001, 0.05, 0.01, SUPPORTED),
         (0.03, 0.05, 0.0001, SUPPORTED),
+        (0.001, 0.05, 0.05, SUPPORTED),  # at most 0.05
         (0.001, 0.05, 0.06, UNDECIDED),
         (-0.03, 0.05, 0.5, UNDECIDED),
         (-0.019, 0.019, 0.5, EQUIVALENT),
@@ -232,6 +257,24 @@ def test_a_wide_error_cannot_be_equivalent_and_a_fold_count_widens_it():
     assert verdict_chances({"X": 0.01}, 0.03, degrees=4, n_studies=20_000).loc[
         "X", SUPPORTED
     ] == pytest.approx(stats.nct.sf(t.isf(0.05), 4, 3), abs=0.02)
+
+
+def test_bounds_of_few_folds_are_those_of_students_test():
+    """Studies of five folds are drawn number by number and judged by SciPy's interval."""
+    folds = np.random.default_rng(2).normal(0, 0.01 * np.sqrt(5), (4000, 5))
+    interval = stats.ttest_1samp(folds, 0, axis=1).confidence_interval(0.9)
+    excluded = interval.high < 0.02
+    equivalent = (excluded & (interval.low > -0.02)).mean()
+    found = verdict_chances({"X": 0.01}, 0.0, degrees=4).loc["X"]
+    assert found[EQUIVALENT] == pytest.approx(equivalent, abs=0.03)
+    assert found[EXCLUDED] == pytest.approx(excluded.mean() - equivalent, abs=0.03)
+
+
+def test_chances_follow_the_seed():
+    errors = {"X": 0.008, "Y": 0.012}
+    plain = verdict_chances(errors, 0.02)
+    assert plain.equals(verdict_chances(errors, 0.02, n_studies=4000, seed=0))
+    assert not plain.equals(verdict_chances(errors, 0.02, seed=1))
 
 
 def test_false_support_is_rare():

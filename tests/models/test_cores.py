@@ -193,6 +193,16 @@ def test_the_mixing_layer_has_the_circuits_size(spec):
     assert (layer.weights.grad.abs() > 0).all(), "each parameter does something"
 
 
+def test_slopes_and_gains_start_at_random_as_biases_do():
+    spec = CircuitSpec(rotation="Rot")
+    torch.manual_seed(4)
+    layer = MixingLayer(spec)
+    torch.manual_seed(4)
+    wanted = torch.empty(spec.weight_shape).normal_(0.0, 0.1)
+    wanted[..., 1:] += 1
+    assert torch.equal(layer.weights, wanted)
+
+
 @pytest.mark.parametrize("entangler", ["ring", "strong", "chain", "all", "none"])
 def test_mixing_is_orthogonal(entangler):
     spec = CircuitSpec(n_qubits=5, entangler=entangler)
@@ -298,6 +308,18 @@ def test_cosines_of_the_study():
     torch.testing.assert_close(layer(x)[:, 0], first)
 
 
+def test_phases_start_anywhere_on_the_circle_and_frequencies_are_made_from_the_spec():
+    layers = [CosineLayer(CircuitSpec()), FourierLayer(CircuitSpec())]
+    torch.manual_seed(0)
+    many = torch.cat([CosineLayer(CircuitSpec()).phases.detach() for _ in range(50)])
+    random = torch.cat([FourierLayer(CircuitSpec()).b for _ in range(50)])
+    for phases in (many, random):
+        assert 0 <= phases.min() < 0.1
+        assert 2 * math.pi - 0.1 < phases.max() <= 2 * math.pi
+        assert phases.mean() == pytest.approx(math.pi, abs=0.3)
+    assert set(layers[0].state_dict()) == {"phases", "coefficients"}, "what learns is kept"
+
+
 def test_cosines_need_angles_and_few_frequencies(monkeypatch):
     with pytest.raises(ValueError, match=r"^core 'cosines' needs encoding='angle': with 'iqp' "):
         CosineLayer(CircuitSpec(encoding="iqp"))
@@ -308,6 +330,8 @@ def test_cosines_need_angles_and_few_frequencies(monkeypatch):
     monkeypatch.setattr(cores_module, "MAX_COSINES", 11)
     with pytest.raises(ValueError, match=r"would have 12 frequencies .* at most 11"):
         CosineLayer(CircuitSpec())
+    monkeypatch.setattr(cores_module, "MAX_COSINES", 12)
+    assert len(CosineLayer(CircuitSpec()).w) == 12, "just enough room"
 
 
 # ---------------------------------------------------------------- random Fourier features

@@ -5,19 +5,28 @@ that reach the changed function. A mutant that no test notices *survives*: a tes
 change makes no difference. Each room is measured in a copy of the working tree under
 ``build/mutation``; the scores and the survivors go to ``scores.json`` beside this file.
 
-    python tests/mutation/measure.py            # every room, one after the other
-    python tests/mutation/measure.py training   # one of them
+Killed is what a test fails on. A mutant that runs into the time limit, or that ends the process, is
+counted apart (``unclear``) and is no kill: a busy machine could have stopped it as well.
+
+    python tests/mutation/measure.py                 # every room, one after the other
+    python tests/mutation/measure.py training        # one of them
+    python tests/mutation/measure.py --children 1    # as few processes as a shared machine wants
+    python tests/mutation/measure.py --sample 300    # of each room a fixed draw of its mutants
+    python tests/mutation/measure.py --again         # after new tests: only what was not killed
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
+import random
 import re
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -29,29 +38,18 @@ WANTED = 0.85  # share of mutants that must be noticed
 
 @dataclass(frozen=True)
 class Room:
-    """What is mutated, and which tests may notice; both are paths or patterns below the root."""
+    """What is mutated, and which tests may notice; paths or patterns below the root."""
 
     sources: tuple[str, ...]
     tests: tuple[str, ...]
+    without: tuple[str, ...] = ()  # test files that are left out
+
+    def files(self) -> list[Path]:
+        """The source files."""
+        return [path for pattern in self.sources for path in sorted(ROOT.glob(pattern))]
 
 
 ROOMS = {
-    "training": Room(("hqnn_utils/training/*",), ("tests/training",)),
-    "evaluation": Room(("hqnn_utils/evaluation/*",), ("tests/evaluation",)),
-    "splits": Room(("hqnn_utils/data/splits/*",), ("tests/data/splits",)),
-    # With the records, and without the comparison of all those stored, which takes long.
-    "studies": Room(
-        ("hqnn_utils/studies/*", "hqnn_utils/records/*"),
-        (
-            "tests/records",
-            "tests/studies/test_settings.py",
-            "tests/studies/test_run.py",
-            "tests/studies/test_study.py",
-            "tests/studies/test_workers.py",
-            "tests/studies/test_tables.py",
-            "tests/studies/test_plans.py",
-        ),
-    ),
     "heads": Room(
         (
             "hqnn_utils/models/heads.py",
@@ -63,6 +61,19 @@ ROOMS = {
             "tests/models/test_cores.py",
             "tests/models/test_classifier.py",
         ),
+    ),
+    "splits": Room(("hqnn_utils/data/splits/*.py",), ("tests/data/splits",)),
+    "evaluation": Room(("hqnn_utils/evaluation/*.py",), ("tests/evaluation",)),
+    "training": Room(("hqnn_utils/training/*.py",), ("tests/training",)),
+    "records": Room(
+        ("hqnn_utils/records/*.py",),
+        ("tests/records", "tests/studies/test_study.py", "tests/studies/test_tables.py"),
+    ),
+    "studies": Room(
+        ("hqnn_utils/studies/*.py",),
+        ("tests/studies", "tests/records"),
+        # There all records that were ever stored are compared, and models trained until they learn.
+        without=("tests/studies/test_measured_records.py", "tests/studies/test_bands.py"),
     ),
 }
 
@@ -87,13 +98,15 @@ def copy_tree(target: Path) -> None:
 
 def configure(folder: Path, room: Room) -> None:
     """mutmut reads its settings from the copy's own pyproject.toml."""
+    left_out = [f"--ignore={path}" for path in room.without]
     settings = {
         "source_paths": ["hqnn_utils"],
         "only_mutate": list(room.sources),
-        "pytest_add_cli_args": ["-p", "no:xdist", "-m", "not slow"],
+        "pytest_add_cli_args": ["-p", "no:xdist", "-m", "not slow", *left_out],
         "pytest_add_cli_args_test_selection": list(room.tests),
         "also_copy": ["notebooks"],
-        "timeout_multiplier": 3.0,
+        # So long that only an endless loop takes it, on a busy machine too.
+        "timeout_multiplier": 12.0,
         "timeout_constant": 4.0,
     }
     lines = [f"{key} = {json.dumps(value)}" for key, value in settings.items()]
@@ -101,40 +114,135 @@ def configure(folder: Path, room: Room) -> None:
     text = (folder / "pyproject.toml").read_text(encoding="utf-8")
     text += "\n[tool.mutmut]\n" + "\n".join(lines) + "\n"
     (folder / "pyproject.toml").write_text(text, encoding="utf-8")
+    with (folder / "tests" / "conftest.py").open("a", encoding="utf-8") as conftest:
+        conftest.write(SHORT_FIRST)
 
 
-def mutmut(folder: Path, *arguments: str) -> str:
-    """Run mutmut in the copy, so that the mutated package is the one that is imported."""
+# Most mutants fall at once; a test that takes long is asked last, and over LONG seconds never.
+LONG = 4.0
+SHORT_FIRST = f"""
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config, items):
+    import json
+    from collections import Counter
+
+    try:  # mutmut has measured them, but for its very first run
+        seconds = json.loads(Path("mutmut-stats.json").read_text())["duration_by_test"]
+    except FileNotFoundError:
+        return
+    short = [item for item in items if seconds.get(item.nodeid, 0) <= {LONG}]
+    of_file = Counter()
+    for item in short:
+        of_file[item.path] += seconds.get(item.nodeid, 0)
+    items[:] = sorted(
+        short, key=lambda i: (of_file[i.path], str(i.path), seconds.get(i.nodeid, 0))
+    )
+"""
+
+
+def in_copy(folder: Path, *command: str) -> str:
+    """Run a command in the copy, so that the mutated package is the one that is imported."""
     (folder / "mutants").mkdir(exist_ok=True)  # must exist before Python looks at its path
     changes = {"PYTHONPATH": str(folder / "mutants"), "OMP_NUM_THREADS": "1", "HQNN_STATIC": "1"}
-    command = [str(Path(sys.executable).with_name("mutmut")), *arguments]
     done = subprocess.run(
         command, cwd=folder, env={**os.environ, **changes}, capture_output=True, text=True
     )
+    (folder / f"{Path(command[0]).name}.log").write_text(done.stdout + done.stderr)
     return done.stdout
 
 
-def measure(name: str, room: Room) -> dict:
+def mutmut(folder: Path, *arguments: str) -> str:
+    """Run mutmut in the copy."""
+    return in_copy(folder, str(Path(sys.executable).with_name("mutmut")), *arguments)
+
+
+# mutmut itself writes the mutants only when it runs them.
+WRITE = """
+from mutmut.__main__ import copy_also_copy_files, copy_src_dir, create_mutants, setup_source_paths
+copy_src_dir(), copy_also_copy_files(), setup_source_paths(), create_mutants(1)
+"""
+
+
+def results(folder: Path) -> dict[str, str]:
+    """Name of each mutant -> what became of it."""
+    return dict(
+        re.findall(r"^\s+(\S+): ([\w ]+)$", mutmut(folder, "results", "--all", "true"), re.M)
+    )
+
+
+def draw(folder: Path, size: int) -> list[str]:
+    """A draw of a room's mutants that is the same each time; none where it has no more."""
+    in_copy(folder, sys.executable, "-c", WRITE)
+    names = sorted(results(folder))
+    return sorted(random.Random(0).sample(names, size)) if size < len(names) else []
+
+
+def digest(room: Room) -> str:
+    """Of the source files: mutants are numbered in their order, so names hold only for these."""
+    return hashlib.sha256(b"".join(path.read_bytes() for path in room.files())).hexdigest()
+
+
+def measure(name: str, room: Room, children: int, sample: int) -> dict:
     """Counts, score and survivors of one room."""
     folder = ROOT / "build" / "mutation" / name
     copy_tree(folder)
     configure(folder, room)
-    mutmut(folder, "run", "--max-children", str(os.cpu_count() or 1))
-    outcome = dict(
-        re.findall(r"^\s+(\S+): ([\w ]+)$", mutmut(folder, "results", "--all", "true"), re.M)
-    )
-    if not outcome:
-        raise SystemExit(f"mutmut gave no results for {name}: look into {folder}")
-    survivors = sorted(m for m, what in outcome.items() if what in ("survived", "no tests"))
-    unclear = sum(what == "not checked" for what in outcome.values())
-    if unclear:
-        raise SystemExit(f"{unclear} mutants of {name} were not tried: look into {folder}")
+    began = time.monotonic()
+    chosen = draw(folder, sample) if sample else []
+    outcome, there = try_mutants(folder, children, chosen)
     return {
         "date": date.today().isoformat(),
-        "mutants": len(outcome),
-        "killed": len(outcome) - len(survivors),
-        "score": round(1 - len(survivors) / len(outcome), 3),
-        "survivors": {m: changed_lines(mutmut(folder, "show", m)) for m in survivors},
+        "sources": digest(room),
+        **({"sampled": f"{len(outcome):,} of {there:,}"} if chosen else {}),
+        "minutes": round((time.monotonic() - began) / 60, 1),
+        **counted(folder, outcome, len(outcome)),
+    }
+
+
+def measure_again(name: str, room: Room, children: int, before: dict) -> dict:
+    """Only the mutants that were not killed last time, since tests have come and none has gone."""
+    if before["sources"] != digest(room):
+        raise SystemExit(f"the source of {name} has changed since its measurement: measure anew")
+    folder = ROOT / "build" / "mutation" / name
+    copy_tree(folder)
+    configure(folder, room)
+    began = time.monotonic()
+    in_copy(folder, sys.executable, "-c", WRITE)
+    outcome, _ = try_mutants(folder, children, list(before["not_killed"]))
+    minutes = before["minutes"] + (time.monotonic() - began) / 60
+    return {
+        **{key: before[key] for key in ("sources", "sampled") if key in before},
+        "date": date.today().isoformat(),
+        "minutes": round(minutes, 1),
+        **counted(folder, outcome, before["mutants"]),
+    }
+
+
+def try_mutants(folder: Path, children: int, chosen: list[str]) -> tuple[dict[str, str], int]:
+    """Name of each chosen mutant (or of all) -> what became of it; and how many there are."""
+    mutmut(folder, "run", "--max-children", str(children), *chosen)
+    found = results(folder)
+    outcome = {m: found[m] for m in chosen or found}
+    if not outcome or "not checked" in outcome.values():
+        raise SystemExit(f"mutmut did not try all mutants: look into {folder}")
+    return outcome, len(found)
+
+
+def counted(folder: Path, outcome: dict[str, str], mutants: int) -> dict:
+    """The score, and each mutant that was not killed with the lines it changes."""
+    left = {m: what for m, what in sorted(outcome.items()) if what != "killed"}
+    survived = sum(what in ("survived", "no tests") for what in left.values())
+    killed = mutants - len(left)
+    return {
+        "mutants": mutants,
+        "killed": killed,
+        "unclear": len(left) - survived,
+        "survived": survived,
+        "score": round(killed / mutants, 3),
+        "not_killed": {
+            m: [what, *changed_lines(mutmut(folder, "show", m))] for m, what in left.items()
+        },
     }
 
 
@@ -147,21 +255,40 @@ def changed_lines(diff: str) -> list[str]:
     ]
 
 
+def read_scores() -> dict[str, dict]:
+    """What was measured so far, by room."""
+    return json.loads(SCORES.read_text(encoding="utf-8")) if SCORES.exists() else {}
+
+
+def whole(text: str) -> int:
+    """A whole number of the command line; an empty text, as make passes it, is 0."""
+    return int(text or 0)
+
+
 def main() -> None:
     """Measure, write ``scores.json``, fail where a room is below ``WANTED``."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("rooms", nargs="*", help=f"of {', '.join(ROOMS)}; by default all")
-    rooms = parser.parse_args().rooms or list(ROOMS)
+    parser.add_argument("--children", type=whole, default=0, help="processes; by default all cores")
+    parser.add_argument("--sample", type=whole, default=0, help="mutants a room; by default all")
+    parser.add_argument("--again", action="store_true", help="only what was not killed last time")
+    given = parser.parse_args()
+    rooms = given.rooms or list(ROOMS)
     unknown = set(rooms) - set(ROOMS)
     if unknown:
         parser.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(ROOMS)}")
-    scores = json.loads(SCORES.read_text(encoding="utf-8")) if SCORES.exists() else {}
+    children = given.children or os.cpu_count() or 1
     for name in rooms:
-        scores[name] = measure(name, ROOMS[name])
-        SCORES.write_text(json.dumps(scores, indent=1) + "\n", encoding="utf-8")
+        if given.again:
+            score = measure_again(name, ROOMS[name], children, read_scores()[name])
+        else:
+            score = measure(name, ROOMS[name], children, given.sample)
+        scores = read_scores()  # another process may have measured another room meanwhile
+        scores[name] = score
+        SCORES.write_text(json.dumps(scores, indent=1, ensure_ascii=False) + "\n", "utf-8")
         print(
-            f"{name}: {scores[name]['killed']} of {scores[name]['mutants']} noticed, "
-            f"{scores[name]['score']:.1%}",
+            f"{name}: {score['killed']} of {score['mutants']} noticed, {score['score']:.1%}, "
+            f"{score['unclear']} unclear, {score['minutes']} minutes",
             flush=True,
         )
     low = [name for name in rooms if scores[name]["score"] < WANTED]

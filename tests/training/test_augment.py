@@ -2,10 +2,12 @@
 
 import re
 
+import numpy as np
 import pytest
 import torch
 
 from hqnn_utils.data.breakhis import phantom_patients
+from hqnn_utils.data.phantoms.histology import stain_matrix
 from hqnn_utils.training.augment import AUGMENTATIONS, flip_horizontally, jitter_stain
 
 
@@ -131,3 +133,29 @@ def test_stain_jitter_draws_from_torchs_seed():
     torch.manual_seed(5)
     assert torch.equal(first, jitter_stain(x))
     assert not torch.equal(first, jitter_stain(x))
+
+
+def test_stain_jitter_by_hand():
+    """Pixel by pixel in NumPy, with the random numbers that it draws; one pixel is black."""
+    x = 2 * torch.rand(5, 3, 2, 4, generator=torch.Generator().manual_seed(1)) - 1
+    x[0, :, 0, 0] = -1
+    torch.manual_seed(3)
+    factor = 1 + 0.3 * (2 * torch.rand(5, 3) - 1).numpy()
+    shift = 0.05 * (2 * torch.rand(5, 3) - 1).numpy()
+    lean, mirrored = torch.randn(5, 3, 3).numpy(), torch.rand(5) < 0.5
+    dyes = stain_matrix()
+    wanted = np.empty(x.shape)
+    for n in range(5):
+        own = dyes + 0.15 * lean[n] * np.abs(dyes).mean()
+        own = [dye / np.sqrt((dye**2).sum()) for dye in own]
+        for row in range(2):
+            for column in range(4):
+                light = np.maximum((x[n, :, row, column].numpy() + 1) / 2, 1 / 255)
+                amounts = -np.log10(light) @ np.linalg.inv(dyes)
+                light = 10 ** -((amounts * factor[n] + shift[n]) @ own)
+                place = 3 - column if mirrored[n] else column
+                wanted[n, :, row, place] = np.clip(2 * light - 1, -1, 1)
+    torch.manual_seed(3)
+    np.testing.assert_allclose(jitter_stain(x), wanted, atol=1e-5)
+    assert mirrored.any()
+    assert not mirrored.all()

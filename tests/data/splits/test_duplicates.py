@@ -124,6 +124,15 @@ def test_bad_images_and_methods():
             audit.correlations(np.zeros(shape))
 
 
+@pytest.mark.parametrize("colours", [(), (3,)])
+def test_shrinking_takes_means_over_areas(colours):
+    images = np.random.default_rng(0).integers(0, 256, (2, 6, 6, *colours)).astype(np.uint8)
+    found = audit.shrunk(images, 3)
+    wanted = images.reshape(2, 3, 2, 3, 2, *colours).mean(axis=(2, 4))
+    assert found.shape == (2, 3, 3, *colours)
+    np.testing.assert_allclose(found, wanted, rtol=1e-6)
+
+
 # ---------------------------------------------------------------- pairs and groups
 
 

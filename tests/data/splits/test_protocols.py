@@ -108,6 +108,13 @@ def test_inner_splits_never_hold_a_test_example(folds):
     ) == list(wanted.split)
 
 
+def test_inner_splits_have_the_defaults_of_a_cross_validation():
+    plain = apply_protocol(TWINS, "inner")
+    assert plain.name == "twins-inner5.0-s0"
+    chosen = apply_protocol(TWINS, "inner", folds=5, fold=0, seed=0, threshold=0.95, pixels=None)
+    assert list(plain.split) == list(chosen.split)
+
+
 def test_large_images_are_grouped_as_small_ones():
     """Each image of 12 pixels becomes blocks of 2 x 2 with noise of its own in them."""
     rng = np.random.default_rng(0)
@@ -123,6 +130,10 @@ def test_large_images_are_grouped_as_small_ones():
     together = apply_protocol(large, "cross_validation", pixels=12, **options)
     assert list(apart.split) != list(together.split)
     assert all(together.split[0::2] == together.split[1::2])
+    halves = large.with_split(np.repeat(["train", "test"], [60, 30]), "halves")
+    within = apply_protocol(halves, "inner", pixels=12, **options)
+    assert all(within.split[0::2] == within.split[1::2])
+    assert list(within.split) != list(apply_protocol(halves, "inner", **options).split)
     colour = noise_images(images=np.repeat(large.images[..., None], 3, axis=3))
     assert list(groups_of(colour, pixels=12)) == list(groups_of(TWINS))
 
