@@ -33,10 +33,12 @@ export TORCH_INDEX
 ifeq ($(INSTALLER),uv)
 INSTALL := uv pip install --quiet --python $(BIN)/python $(if $(filter 1,$(CPU)),--torch-backend cpu)
 SETUP := true
+WORKS := $(BIN)/python -c ''
 TORCH := true
 else
 INSTALL := $(BIN)/python -m pip install --quiet
 SETUP := $(INSTALL) --upgrade pip
+WORKS := $(BIN)/python -m pip --version
 TORCH := $(if $(filter 1,$(CPU)),test -n "$$TORCH_INDEX" || { echo "pip needs the address that pytorch.org (Get Started; Pip; CPU) shows: make install CPU=1 TORCH_INDEX=address; uv needs none"; exit 1; }; $(INSTALL) torch torchvision --index-url "$$TORCH_INDEX" -c tests/constraints.txt,true)
 endif
 
@@ -48,7 +50,8 @@ help:  ## this list
 
 $(STAMP): requirements.txt pyproject.toml tests/constraints.txt
 	@"$$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.12 ..."; exit 1; }
-	@test -x $(BIN)/python || "$$PYTHON" -m venv $(VENV) || { echo "no virtual environment could be made: install Python's venv package (Debian: python3-venv)"; exit 1; }
+	@($(WORKS)) > /dev/null 2>&1 || "$$PYTHON" -m venv $(VENV) || { echo "no virtual environment could be made: install Python's venv package (Debian: python3-venv)"; exit 1; }
+	@($(WORKS)) > /dev/null 2>&1 || { echo "$(VENV) is half made, its installation was interrupted: rm -rf $(VENV), then run this again"; exit 1; }
 	@echo "installing into $(VENV): once, a few minutes, several GB (torch)"
 	@$(SETUP)
 	@$(TORCH)

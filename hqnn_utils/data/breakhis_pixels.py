@@ -30,6 +30,9 @@ from hqnn_utils.runtime.files import (
 
 CROPS = ("centre", "squash")
 PATIENCE = 3600  # seconds to wait for another process that decodes the same images
+# Formats that hold pixels. Pillow would hand others, PostScript for instance, to another program.
+FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "GIF", "PPM", "WEBP")
+ORIENTATION = 0x0112  # the number of this entry in a camera's notes (Exif)
 MOST_PIXELS = 2**26  # of one image; BreakHis's have 322,000
 # What Pillow raises for a file with flipped bits.
 DAMAGED = (
@@ -187,7 +190,8 @@ def _decode(
 def read_image(path: Path, how: Resizing, sha256: str | None = None) -> np.ndarray:
     """One image (size, size, 3) uint8, from whatever size the file has.
 
-    Grey images of 16 bits are scaled to 0..255, transparency is left out. A mode whose colours or
+    Grey images of 16 bits are scaled to 0..255, transparency is left out, a turned one is set
+    upright. A mode whose colours or
     brightness would be guessed is refused: 32 bits a channel, inks instead of light.
 
     Parameters
@@ -209,9 +213,9 @@ def read_image(path: Path, how: Resizing, sha256: str | None = None) -> np.ndarr
                 f"{path} was changed after it was unpacked: delete it, and it is restored from the "
                 "archive the next time"
             )
-        with Image.open(io.BytesIO(content)) as opened:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as opened:
             _check_pixels(path, opened)
-            image = _in_colour(path, opened)
+            image = _upright(opened, _in_colour(path, opened))
     except damaged as error:
         raise DataError(
             f"{path} cannot be read as an image ({error}): "
@@ -241,6 +245,32 @@ def _in_colour(path: Path, opened):
     if opened.mode not in ("1", "L", "P", "RGB", "RGBA", "LA", "PA"):
         raise DataError(f"{path} has pixels of mode {opened.mode}: save it as 8-bit RGB or grey")
     return opened.convert("RGB")
+
+
+def _upright(opened, image):
+    """The image turned as a camera's notes say and as every viewer shows it.
+
+    ``opened`` was decoded before: where Pillow has turned it itself, the note is gone.
+    """
+    from PIL import Image
+
+    turn = Image.Transpose
+    ways = dict(
+        enumerate(
+            (
+                turn.FLIP_LEFT_RIGHT,
+                turn.ROTATE_180,
+                turn.FLIP_TOP_BOTTOM,
+                turn.TRANSPOSE,
+                turn.ROTATE_270,
+                turn.TRANSVERSE,
+                turn.ROTATE_90,
+            ),
+            start=2,
+        )
+    )
+    way = ways.get(opened.getexif().get(ORIENTATION))
+    return image if way is None else image.transpose(way)
 
 
 def _central_square(image) -> tuple[int, int, int, int]:

@@ -22,7 +22,15 @@ from hqnn_utils.data import Dataset, FeatureTable, ImageData
 from hqnn_utils.models.backbones import ENDS, Backbone
 from hqnn_utils.runtime import cache_dir, choose, default_device
 from hqnn_utils.runtime.arguments import checked
-from hqnn_utils.runtime.files import NoSealError, SealError, cause, read_sealed, write_sealed
+from hqnn_utils.runtime.files import (
+    NoSealError,
+    SealError,
+    StorageError,
+    cause,
+    need_folder,
+    read_sealed,
+    write_sealed,
+)
 from hqnn_utils.runtime.words import a
 
 
@@ -116,9 +124,21 @@ def extract_features(
     kept = _read(path)
     if kept is not None and _fits(kept, backbone, len(data), at):
         return kept
+    can_be_kept = _has_room(folder, 4 * len(data) * backbone.n_features if at == "end" else 0)
     features = _compute(backbone, data, size, transform, at, batch_size, progress)
-    _write(path, features)
+    if can_be_kept:
+        _write(path, features)
     return features
+
+
+def _has_room(folder: Path, room: int) -> bool:
+    """Whether the cache can take so many bytes: a warning before the work, not after it."""
+    try:
+        need_folder(folder, "set HQNN_CACHE to a folder of yours", room)
+    except StorageError as error:
+        warnings.warn(f"features are not kept: {error}", stacklevel=4)
+        return False
+    return True
 
 
 def extract_pairs(backbone: Backbone, data: ImageData, **options) -> torch.Tensor:

@@ -7,8 +7,11 @@ import json
 import math
 import os
 import re
+import unicodedata
+from collections.abc import Hashable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from hqnn_utils.runtime.arguments import checked
 from hqnn_utils.runtime.files import StorageError, cause, read_json, whole_file
@@ -18,7 +21,14 @@ SCHEMA = 1
 VOLATILE = ("provenance", "timing")
 REQUIRED_KEYS = {"schema", "name", "settings", "data", "scores", "predictions"}
 PER_IMAGE = ("ids", "labels", "probabilities")
-RESERVED = {"con", "prn", "aux", "nul", *(f"{d}{n}" for d in ("com", "lpt") for n in range(1, 10))}
+# Names of devices on Windows, which takes the raised digits for the others.
+RESERVED = {
+    "con",
+    "prn",
+    "aux",
+    "nul",
+    *(f"{d}{n}" for d in ("com", "lpt") for n in "123456789¹²³"),
+}
 LONGEST = 240  # bytes of a name: file systems take 255, ".json" included
 REMEDY = "choose another folder, or set HQNN_RESULTS to one of yours"
 
@@ -66,6 +76,13 @@ class Record:
             if not isinstance(getattr(self, part), dict):
                 raise RecordError(f"record {self.name!r}: {part} must be a dict")
         for split, part in self.predictions.items():
+            if not isinstance(part, dict) or not all(
+                _is_listed(part.get(key)) for key in PER_IMAGE
+            ):
+                raise RecordError(
+                    f"record {self.name!r}: predictions of {split!r} must be a dict that lists "
+                    f"{', '.join(PER_IMAGE)}, one entry an image"
+                )
             lengths = {key: len(part[key]) for key in PER_IMAGE}
             if len(set(lengths.values())) != 1:
                 raise RecordError(
@@ -129,8 +146,14 @@ def check_name(name: str) -> None:
         )
 
 
+def _is_listed(value) -> bool:
+    return isinstance(value, (list, tuple)) or getattr(value, "ndim", 0) == 1
+
+
 def _what_is_wrong(part: dict) -> str | None:
     """What predictions hold that none can be, in words."""
+    if not all(isinstance(one, Hashable) for one in part["ids"]):
+        return "names of images that are lists or dicts"
     if len(set(part["ids"])) != len(part["ids"]):
         return "an image twice"
     if not all(label in (0, 1) for label in part["labels"]):
@@ -146,7 +169,7 @@ def with_digest(content: dict) -> dict:
     return {**content, "digest": digest_of(content)}
 
 
-def check_digest(content: dict, digest: str | None) -> None:
+def check_digest(content: dict, digest: Any) -> None:
     """RecordError where content, without its digest, is not what the digest was made of."""
     if digest is not None and digest != digest_of(content):
         raise RecordError("its digest does not fit: it was changed after it was written")
@@ -235,17 +258,24 @@ def load_record(path: str | os.PathLike) -> Record:
             f"{path} is JSON but not a record (no 'schema'): delete it or move it elsewhere"
         )
     schema = content["schema"]
-    if not isinstance(schema, int) or schema > SCHEMA:
+    if type(schema) is not int or schema > SCHEMA:
         raise RecordError(
             f"record {path} has schema {schema}, this hqnn_utils reads up to {SCHEMA}: "
             "update hqnn_utils"
         )
     try:
-        return Record.from_dict(content)
+        record = Record.from_dict(content)
     except RecordError as error:
         raise RecordError(
             f"record {path} is damaged ({error}): delete it and run its notebook again"
         ) from None
+    # some file systems store accented letters taken apart
+    if unicodedata.normalize("NFC", record.name) != unicodedata.normalize("NFC", path.stem):
+        raise RecordError(
+            f"{path} holds the record {record.name!r}: a copy under another name would count "
+            "twice. Delete it, or give it its own name again"
+        )
+    return record
 
 
 checked(__name__)

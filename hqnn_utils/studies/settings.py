@@ -188,6 +188,9 @@ def grid(**options) -> list[dict]:
     """
     names = sorted(options, key=lambda name: name == "seed")
     varied = [_as_list(options[name]) for name in names]
+    for name, values in zip(names, varied, strict=True):
+        if not values:
+            raise StudyError(f"{name} holds no value, so the table would be empty: leave it out")
     return [dict(zip(names, row, strict=True)) for row in itertools.product(*varied)]
 
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,6 +127,31 @@ def check_out(tree: Tree, out: Path, targets: Iterable[Path] = ()) -> None:
     for target in targets:
         if target.exists() and _is_source(target):
             raise SystemExit(f"{target} is a notebook of somebody's: name another folder as --out")
+    need_room(out)
+
+
+ROOM = 50 * 10**6  # bytes: the largest product, the book, has about 30 MB
+
+
+def need_room(folder: Path, room: int = ROOM) -> None:
+    """SystemExit where a folder cannot be written or has too little room: before the work.
+
+    (``hqnn_utils`` can do that too, and is not there in the book's environment.)
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as stream:
+            stream.write(b"x")
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        raise SystemExit(
+            f"{folder} cannot be written ({error.strerror}): nothing was done"
+        ) from None
+    if free < room:
+        raise SystemExit(
+            f"{folder} has too little room: about {room / 1e6:.0f} MB are needed, "
+            f"{free / 1e6:.1f} MB are free. Nothing was done"
+        )
 
 
 def _is_source(path: Path) -> bool:

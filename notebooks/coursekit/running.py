@@ -14,7 +14,7 @@ from pathlib import Path
 from coursekit import tables
 from coursekit.alt import write_alts
 from coursekit.figures import shrink_figures
-from coursekit.files import HERE, Tree, check_out, clear, code_digest, read, tags, write
+from coursekit.files import HERE, Tree, check_out, clear, code_digest, need_room, read, tags, write
 from coursekit.folding import fold
 from coursekit.generated import sync
 from coursekit.memory import PeakMemory
@@ -115,6 +115,8 @@ def execute(tree: Tree, names: list[str]) -> None:
     scratch = tree.root / "build" / "execute"
     try:
         with locked(scratch, 1, "wait until the other run of make notebooks has ended"):
+            for folder in (scratch, tree.notebooks, tree.results):
+                need_room(folder)
             for entry in entries:
                 _execute(tree, entry, scratch)
             sync(tree, entries=entries)

@@ -5,12 +5,16 @@ import re
 import numpy as np
 import pytest
 import torch
+from coursekit import files, running
+from coursekit.files import HERE, Tree
+from coursekit.student import student
 from torch import nn
 
 from hqnn_utils.data import load_breakhis, load_breastmnist, load_wisconsin, make_table
+from hqnn_utils.models import build_backbone, extract_features, features
 from hqnn_utils.quantum import CircuitSpec, QuantumLayer
 from hqnn_utils.runtime.words import truth
-from hqnn_utils.studies import StudyError, as_setting, run_study, study
+from hqnn_utils.studies import StudyError, as_setting, grid, run_study, study
 from hqnn_utils.studies.workers import need_cluster
 from hqnn_utils.training import TrainConfig, TrainingError, fit
 
@@ -199,3 +203,59 @@ def test_settings_of_all_stored_records_are_still_settings():
     for plan in known_plans():
         for row in load_plan(plan)[:40]:
             as_setting(row)
+
+
+BEYOND = {
+    "lr beyond all floats": (lambda: TrainConfig(lr=10**400), "lr must be a finite number"),
+    "lr as an array": (lambda: TrainConfig(lr=np.array(1e-3)), "lr must be a finite number"),
+    "lr that is complex": (lambda: TrainConfig(lr=1e-3j), "lr must be a finite number"),
+    "NaN for a rate": (lambda: TrainConfig(lr={"head": float("nan")}), "lr of 'head' must be"),
+    "NumPy's truth for a number": (lambda: TrainConfig(epochs=np.True_), "epochs must be a whole"),
+    "a tensor for a number": (lambda: TrainConfig(seed=torch.tensor(1)), "seed must be a whole"),
+    "a table of nothing": (lambda: grid(head=["linear"], seed=[]), "seed holds no value"),
+}
+
+
+@pytest.mark.parametrize(("make", "said"), BEYOND.values(), ids=BEYOND)
+def test_number_of_another_kind_is_refused_by_name(make, said):
+    with pytest.raises(ValueError, match=said):
+        make()
+
+
+def test_a_cache_without_room_is_said_before_the_features_are_computed(small_disk, monkeypatch):
+    data, backbone = load_breastmnist(16, "phantom"), build_backbone("small_cnn", 1)
+    (small_disk / "x").write_bytes(bytes(60 * 1024))
+    compute = features._compute
+
+    def after(*arguments):
+        assert len(said) == 1, "the warning comes before the work"
+        return compute(*arguments)
+
+    monkeypatch.setattr(features, "_compute", after)
+    with pytest.warns(UserWarning, match="features are not kept: .* too little room") as said:
+        found = extract_features(backbone, data, cache=small_disk)
+    assert len(found) == len(data)
+    assert [p.name for p in small_disk.iterdir()] == ["x"]
+
+
+@pytest.mark.parametrize("command", ["run", "student", "execute"])
+@pytest.mark.parametrize("fault", ["too little room", "cannot be written"])
+def test_the_course_s_tool_knows_of_its_folders_before_it_works(
+    tmp_path, monkeypatch, small_disk, command, fault
+):
+    tree = Tree(small_disk / "course")
+    tree.notebooks.mkdir(parents=True)
+    tree.course_file.write_bytes(HERE.course_file.read_bytes())
+    (tree.notebooks / "00_start_here.ipynb").touch()
+    if fault == "cannot be written":
+        monkeypatch.setattr(files, "ROOM", 0)
+        (tree.root / "build").touch()
+    monkeypatch.setattr(running, "run_notebook", lambda *a, **k: pytest.fail("it ran"))
+    out = tree.root / "build" / "out"
+    work = {
+        "run": lambda: running.run(tree, "00_start_here", "smoke", out),
+        "student": lambda: student(tree, out),
+        "execute": lambda: running.execute(tree, ["00"]),
+    }
+    with pytest.raises(SystemExit, match=fault):
+        work[command]()

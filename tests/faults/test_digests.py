@@ -275,9 +275,19 @@ def test_one_changed_digit_in_a_shipped_family(tmp_path):
         load_family(changed)
 
 
-@pytest.mark.parametrize("path", sorted(measured_dir().glob("*.json")), ids=lambda p: p.stem)
-def test_every_shipped_family_carries_a_digest(path):
-    assert re.search('\n?"digest": "[0-9a-f]{64}",? ?\n? ?"runs": {', path.read_text("utf-8"))
+def shipped():
+    """All that is stored with the course and says that it is a record or a family."""
+    for path in sorted(measured_dir().parent.rglob("*.json")):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(content, dict) and "schema" in content:
+            yield path
+
+
+@pytest.mark.parametrize("path", list(shipped()), ids=lambda p: f"{p.parent.name}/{p.stem}")
+def test_every_shipped_record_and_family_carries_a_digest(path):
+    content = json.loads(path.read_text(encoding="utf-8"))
+    assert re.fullmatch("[0-9a-f]{64}", content["digest"])
+    assert load_family(path) if content.get("family") else load_record(path)
 
 
 def test_every_stored_record_still_loads():
@@ -286,3 +296,41 @@ def test_every_stored_record_still_loads():
     assert sum(map(len, families)) >= 3312
     single = sorted(measured_dir().parent.glob("[0-9][0-9]_*/[0-9][0-9]-*.json"))
     assert len([load_record(path) for path in single]) >= 50
+
+
+def test_record_copied_under_another_name(tmp_path):
+    """Read as a folder it would be a run that counts twice."""
+    path = save_record(record(), tmp_path)
+    (tmp_path / "run-2.json").write_bytes(path.read_bytes())
+    with pytest.raises(RecordError, match="run-2.json holds the record 'run-1': a copy"):
+        load_record(tmp_path / "run-2.json")
+
+
+@pytest.mark.parametrize("digest", [5, [], {"a": 1}, "short"], ids=str)
+def test_digest_of_another_kind(tmp_path, digest):
+    path = save_record(record(), tmp_path)
+    content = {**json.loads(path.read_text(encoding="utf-8")), "digest": digest}
+    path.write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(RecordError, match="run-1.json is damaged .*its digest does not fit"):
+        load_record(path)
+
+
+NO_PREDICTIONS = {
+    "a list for the parts": [1],
+    "one number for the list": {"ids": ["a"], "labels": [0], "probabilities": 0.5},
+    "a text for the list": {"ids": ["a"], "labels": [0], "probabilities": "5"},
+    "a part is missing": {"ids": ["a"], "labels": [0]},
+    "names that are lists": {"ids": [[1]], "labels": [0], "probabilities": [0.5]},
+}
+
+
+@pytest.mark.parametrize("part", NO_PREDICTIONS.values(), ids=NO_PREDICTIONS)
+def test_predictions_of_another_form(part):
+    with pytest.raises(RecordError, match="^record 'run-1': predictions of 'test' (must|hold)"):
+        record(predictions={"test": part})
+
+
+@pytest.mark.parametrize("name", ["com¹", "LPT³.x", "con.a", "a\u2028b", "a\u200bb", "e\u0301"])
+def test_name_that_some_system_cannot_have(name):
+    with pytest.raises(RecordError, match="record name"):
+        record(name)

@@ -103,7 +103,9 @@ def made(tmp_path):
 @pytest.mark.parametrize("how", ["argument", "environment"])
 @pytest.mark.parametrize(("target", "variable", "text"), TYPED.values(), ids=TYPED)
 def test_make_executes_nothing_typed(made, target, variable, text, how):
-    command, env = ["make", "-s", target], dict(os.environ)
+    command = ["make", "-s", target]
+    # a make around these tests hands its own variables on: make faults THREADS=2
+    env = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKEOVERRIDES", "MFLAGS")}
     if how == "argument":
         command.append(f"{variable}={text}")
     else:
@@ -290,3 +292,54 @@ def test_the_command_refuses_in_words_and_not_with_a_traceback(tmp_path):
     assert done.returncode == 1
     assert "is no address" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("turned", range(1, 9))
+def test_image_that_a_camera_turned_is_set_upright(tmp_path, turned):
+    """Every viewer shows it upright; the pixels alone lie on their side."""
+    from PIL import ImageOps
+
+    pixels = np.zeros((20, 20, 3), np.uint8)
+    pixels[:10], pixels[:, :5] = 200, 90
+    note = Image.Exif()
+    note[0x0112] = turned
+    Image.fromarray(pixels).save(tmp_path / "a.png", exif=note)
+    wanted = ImageOps.exif_transpose(Image.open(tmp_path / "a.png"))
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png", Resizing(20)), wanted)
+
+
+def test_postscript_is_no_image(tmp_path, monkeypatch):
+    """Under whatever name: Pillow would hand it to Ghostscript, which runs it as a program."""
+    from PIL import EpsImagePlugin
+
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *a, **k: pytest.fail("it was run"))
+    path = tmp_path / "a.png"
+    path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EOF\n")
+    with pytest.raises(DataError, match=r"a\.png cannot be read as an image"):
+        read_image(path, Resizing(8))
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="no make here")
+@pytest.mark.parametrize("mended", [True, False], ids=["venv adds pip", "pip stays broken"])
+def test_an_interrupted_installation(tmp_path, mended):
+    """A folder .venv with Python and without pip: it is completed, or the remedy is said."""
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    for name in ("requirements.txt", "pyproject.toml", "tests/constraints.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    inside = tmp_path / ".venv" / "bin" / "python"
+    inside.parent.mkdir(parents=True)
+    inside.write_text('#!/bin/sh\ntest -e pip || test "$2" != pip\n')
+    outside = tmp_path / "python"
+    outside.write_text(
+        '#!/bin/sh\nif [ "$2" = venv ]; then touch %s; fi\n' % ("pip" if mended else "x")
+    )
+    for file in (inside, outside):
+        file.chmod(0o755)
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
+    command = ["make", "-s", "install", "INSTALLER=pip", f"PYTHON={outside}"]
+    done = subprocess.run(command, cwd=tmp_path, env=kept, capture_output=True, text=True)
+    assert (done.returncode == 0) is mended, done.stdout + done.stderr
+    assert (
+        "is half made, its installation was interrupted: rm -rf .venv" in done.stdout
+    ) is not mended
