@@ -198,7 +198,9 @@ def _read(path: Path) -> np.ndarray | None:
     """What the cache holds; ``None`` where it holds nothing, or something else than was written."""
     try:
         try:
-            content = read_sealed(path)[1]
+            about, content = read_sealed(path)
+            if about.get("key", path.stem) != path.stem:
+                raise SealError(f"it holds the features of {about['key'][:12]}...")
         except NoSealError:
             content = path.read_bytes()  # of an earlier version, if it has the right length
         stream = io.BytesIO(content)
@@ -225,7 +227,7 @@ def _write(path: Path, features: np.ndarray) -> None:
     stream = io.BytesIO()
     np.save(stream, features, allow_pickle=False)
     try:
-        write_sealed(path, stream.getvalue())
+        write_sealed(path, stream.getvalue(), key=path.stem)
     except OSError as error:
         warnings.warn(
             f"features are not kept: {path.parent} cannot be written ({cause(error, path)}); "

@@ -97,8 +97,9 @@ OBSERVABLES: dict[str, Callable[[int], list[tuple[int, ...]]]] = {
 
 
 RULES = {
-    "n_qubits": whole(1),
-    "n_layers": whole(1),
+    # far beyond what any machine can hold or wait for: a slip of the pen
+    "n_qubits": whole(1, most=500),
+    "n_layers": whole(1, most=10_000),
     "encoding": one_of("encoding", ENCODINGS),
     "axis": one_of("encoding axis", AXES),
     "rotation": one_of("rotation", ROTATIONS),

@@ -13,11 +13,12 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from hqnn_utils.runtime.files import StorageError, cause, whole_file
+from hqnn_utils.runtime.files import StorageError, cause, in_bytes, whole_file
 
 STALLED = 30.0  # seconds without a byte
 SLOWEST = 1000  # bytes a second, on average, once a minute has gone by
 BLOCK = 2**16
+MOST_BYTES = 20 * 10**9  # the largest set of MedMNIST has 12 GB
 
 
 class UnreachableError(ConnectionError):
@@ -58,8 +59,10 @@ def fetch(url: str, path: str | os.PathLike, algorithm: str, wanted: str) -> Non
 
 def _opened(url: str):
     """The answer of the server."""
-    request = urllib.request.Request(url, headers={"User-Agent": "hqnn_utils"})
+    if not url.lower().startswith(("https://", "http://")):
+        raise FetchError(f"{url!r} is no address on the web")
     try:
+        request = urllib.request.Request(url, headers={"User-Agent": "hqnn_utils"})
         return urllib.request.urlopen(request, timeout=STALLED)
     except urllib.error.HTTPError as error:
         raise FetchError(f"the server answered {error.code} {error.reason}") from None
@@ -67,6 +70,8 @@ def _opened(url: str):
         raise _named(error.reason) from error
     except TimeoutError:
         raise FetchError(_stalled()) from None
+    except (ValueError, http.client.InvalidURL) as error:
+        raise FetchError(f"{url!r} is no address on the web ({error})") from None
     except (http.client.HTTPException, OSError) as error:
         raise FetchError(f"the server hung up ({_words(error)})") from None
 
@@ -103,6 +108,8 @@ def _copy(answer, stream, found, url: str) -> bytes:
         stream.write(block)
         found.update(block)
         first, total = first or block[:512], total + len(block)
+        if total > MOST_BYTES:
+            raise FetchError(f"more than {in_bytes(MOST_BYTES)} came, no file of ours is so large")
         passed = time.monotonic() - began
         if passed > 60 and total < SLOWEST * passed:
             raise FetchError(_stalled())

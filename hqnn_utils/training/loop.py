@@ -88,6 +88,8 @@ def fit(
     """
     config = config or TrainConfig()
     device = check_device(device or default_device())
+    if torch.is_inference_mode_enabled() or not torch.is_grad_enabled():
+        raise TrainingError("training needs gradients: call it outside of torch.no_grad() and such")
     check_examples("training", *train)
     check_examples("validation", *val)
     path = None if checkpoint is None else Path(checkpoint)
@@ -121,6 +123,8 @@ class _Run:
         self.parts = parameter_groups(model)
         # A resumed run gets the model as it was in the beginning, so this is the start there too.
         self.start = {name: [p.detach().clone() for p in part] for name, part in self.parts.items()}
+        if not self.parts:
+            raise TrainingError("the model has no parameter that learns: requires_grad_(True)")
         self._check_warmup()
         self.optimiser = torch.optim.AdamW(
             with_rates(self.parts, config.lr), weight_decay=config.weight_decay
@@ -205,6 +209,11 @@ class _Run:
             batch = AUGMENTATIONS[self.config.augment](batch)
         with torch.autocast("cuda", dtype=torch.float16, enabled=self.scaler.is_enabled()):
             logits = self.model(batch)
+        if logits.shape != (len(index), 2):
+            raise TrainingError(
+                f"the model must give two logits an image, {(len(index), 2)}, got "
+                f"{tuple(logits.shape)}: let it end in nn.Linear(..., 2)."
+            )
         loss = self.criterion(logits.float(), labels)
         value = loss.item()
         if np.isfinite(value):

@@ -259,3 +259,44 @@ def test_the_course_s_tool_knows_of_its_folders_before_it_works(
     }
     with pytest.raises(SystemExit, match=fault):
         work[command]()
+
+
+def outputs(n):
+    return lambda: nn.Linear(3, n)
+
+
+BAD_MODELS = {
+    "three outputs for two classes": (outputs(3), r"two logits an image, \(8, 2\), got \(8, 3\)"),
+    "one output": (outputs(1), r"two logits an image, \(8, 2\), got \(8, 1\)"),
+    "no axis of classes": (
+        lambda: nn.Sequential(nn.Linear(3, 1), nn.Flatten(0)),
+        r"two logits an image, \(8, 2\), got \(8,\)",
+    ),
+    "nothing that learns": (
+        lambda: nn.Linear(3, 2).requires_grad_(False),
+        "no parameter that learns",
+    ),
+}
+
+
+@pytest.mark.parametrize(("make", "said"), BAD_MODELS.values(), ids=BAD_MODELS)
+def test_model_that_cannot_be_trained(make, said):
+    """Three outputs trained without a word, and the share of the third class was lost."""
+    config = TrainConfig(epochs=1, augment=None)
+    with pytest.raises(TrainingError, match=said):
+        fit(make(), toys(), toys(), config, progress=False)
+
+
+@pytest.mark.parametrize("around", [torch.no_grad, torch.inference_mode])
+def test_training_where_no_gradients_are(around):
+    config = TrainConfig(epochs=1, augment=None)
+    with around(), pytest.raises(TrainingError, match="training needs gradients"):
+        fit(nn.Linear(3, 2), toys(), toys(), config, progress=False)
+
+
+@pytest.mark.parametrize("size", [dict(n_qubits=2000), dict(n_qubits=10**30), dict(n_layers=10**9)])
+def test_circuit_of_a_slip_of_the_pen(size):
+    """A thousand million layers were built for minutes; 2,000 qubits overflowed in the message."""
+    (name,) = size
+    with pytest.raises(ValueError, match=f"{name} must be a whole number from 1 to"):
+        CircuitSpec(**size)

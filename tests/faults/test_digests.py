@@ -334,3 +334,16 @@ def test_predictions_of_another_form(part):
 def test_name_that_some_system_cannot_have(name):
     with pytest.raises(RecordError, match="record name"):
         record(name)
+
+
+def test_two_cached_features_that_were_exchanged(tmp_path):
+    """Each is whole, and each is that of another network."""
+    both = [tmp_path / f"{name}.npy" for name in "ab"]
+    for number, path in enumerate(both):
+        features._write(path, np.full(9, number, dtype=np.float32))
+    one, other = (path.read_bytes() for path in both)
+    both[0].write_bytes(other)
+    both[1].write_bytes(one)
+    for path in both:
+        with pytest.warns(UserWarning, match=r"computed anew: .* \(it holds the features of"):
+            assert features._read(path) is None

@@ -5,6 +5,7 @@ import hashlib
 import signal
 import socket
 import ssl
+import struct
 import time
 import urllib.error
 import urllib.request
@@ -190,3 +191,66 @@ def test_weights_with_a_flipped_bit(weights_at, tmp_path):
     flip(kept, 500)
     with pytest.raises(WeightsError, match="is damaged"):
         imagenet_state("resnet18")
+
+
+# ---------------------------------------------------------------------------------- addresses
+
+
+def resets(handler):
+    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    handler.connection.close()
+
+
+def sends_elsewhere(place):
+    def answer(handler):
+        handler.send_response(302)
+        handler.send_header("Location", place or f"/{time.time_ns()}")
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    return answer
+
+
+def wrong_chunks(handler):
+    handler.send_response(200)
+    handler.send_header("Transfer-Encoding", "chunked")
+    handler.end_headers()
+    handler.wfile.write(b"zzz\r\n")
+
+
+def answers_raw(content):
+    return lambda handler: handler.wfile.write(content)
+
+
+ODD = {
+    "resets the connection": (resets, "hung up"),
+    "sends on for ever": (sends_elsewhere(None), "302 .*infinite loop"),
+    "sends to a file of this machine": (sends_elsewhere("file:///etc/hosts"), "302 .*not allowed"),
+    "wrong chunks": (wrong_chunks, "broke off"),
+    "speaks another language": (answers_raw(b"SSH-2.0-x\r\n"), "hung up"),
+    "endless header": (answers_raw(b"HTTP/1.1 200 OK\r\nX: " + b"a" * 10**5), "hung up"),
+    "nothing at all": (lambda h: reply(h, 204), "arrived damaged"),
+    "an excuse as JSON": (
+        lambda h: reply(h, body=b'{"error": 1}', kind="application/json"),
+        "arrived damaged",
+    ),
+    "more than any file": (lambda h: reply(h, body=b"x" * 300_000), "more than 100.0 kB came"),
+}
+
+
+@pytest.mark.parametrize(("answer", "said"), ODD.values(), ids=ODD)
+def test_server_of_an_odd_kind(serve, monkeypatch, tmp_path, answer, said):
+    monkeypatch.setattr(fetching, "STALLED", 0.5)
+    monkeypatch.setattr(fetching, "MOST_BYTES", 100_000)
+    with pytest.raises(fetching.FetchError, match=said):
+        fetching.fetch(f"{serve(answer)}/f", tmp_path / "new" / "f", "md5", "0" * 32)
+    assert not list(tmp_path.rglob("f*"))
+
+
+NO_WEB = ("file:///etc/hosts", "nonsense", "http://[::1", "http://a b/c", "http://\u2028/x", "")
+
+
+@pytest.mark.parametrize("url", NO_WEB)
+def test_address_that_is_none(tmp_path, url):
+    with pytest.raises(fetching.FetchError, match="is no address on the web"):
+        fetching.fetch(url, tmp_path / "f", "md5", "0" * 32)

@@ -218,7 +218,7 @@ def test_a_folder_that_cannot_be_written_is_a_warning(tmp_path, counting):
         found = extract_features(counting, images(), cache=below)
     assert found.shape == (6, 64)
     assert str(caught[0].message) == (
-        f"features are not kept: {below} cannot be written (Not a directory); "
+        f"features are not kept: {below} cannot be written (Not a directory): "
         "set HQNN_CACHE to a folder of yours"
     )
     assert caught[0].filename == __file__, "it names the line that called"

@@ -135,7 +135,7 @@ def test_parts_of_a_setting():
     [
         (dict(heads="linear"), "unknown key in a setting 'heads'; known: name, epochs, lr,"),
         (dict(head="qnn"), "unknown head 'qnn'; known: linear"),
-        (dict(spec=dict(n_qubits=0)), "n_qubits must be a whole number of at least 1"),
+        (dict(spec=dict(n_qubits=0)), "n_qubits must be a whole number from 1 to 500"),
         (dict(spec=dict(qubits=2)), "unexpected keyword argument 'qubits'"),
         (dict(labels="wrong"), "unknown labels 'wrong'; known: true, shuffled"),
         (dict(protocol=dict(kind="leaky")), "unknown protocol 'leaky'; known: official"),
