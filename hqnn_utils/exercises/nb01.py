@@ -112,59 +112,66 @@ def _ratio(x: np.ndarray, y: np.ndarray) -> float:
     return float((x * y).sum() / np.sqrt((x * x).sum() * (y * y).sum()))
 
 
-def _ncc(answer) -> Verdict:
-    """Tried on unrelated images, copies, brighter copies and a negative."""
+def _ncc_cases() -> list[tuple[np.ndarray, np.ndarray]]:
+    """Unrelated images, copies, brighter copies and a negative."""
     rng = np.random.default_rng(3)
     one, other = rng.random((4, 5)), rng.random((4, 5))
     grey = rng.integers(0, 200, (3, 3)).astype(np.uint8)
-    inputs = [
+    return [
         (one, other),
         (one, 2 * one + 3),
         (one, 1 - one),
         (grey, grey[::-1].copy()),
         (10 * one + 5, other[::-1].copy()),
     ]
-    wrong = [
-        (
-            lambda a, b: _ratio(np.asarray(a, float), np.asarray(b, float)),
-            "the means are not taken away: a brighter copy must still give 1",
-        ),
-        (
-            lambda a, b: float((_centred(a) * _centred(b)).mean()),
-            "that is the covariance: divide so that equal images give 1",
-        ),
-        (
-            lambda a, b: float((_centred(a) * _centred(b)).sum()),
-            "the sum is not divided by anything: equal images must give 1",
-        ),
-        (
-            lambda a, b: float(
-                (_centred(a) * _centred(b)).sum()
-                / ((_centred(a) ** 2).sum() * (_centred(b) ** 2).sum())
-            ),
-            "the square root is missing in the denominator",
-        ),
-        (
-            lambda a, b: abs(_ratio(_centred(a), _centred(b))),
-            "it loses the sign: a negative of an image has -1",
-        ),
-        (
-            lambda a, b: _ratio(_centred(a), _centred(b)) ** 2,
-            "that is the square of it: a negative of an image has -1",
-        ),
-        (
-            lambda a, b: float(
-                (_centred(a) * _centred(b)).sum() / (np.asarray(a).std() * np.asarray(b).std())
-            ),
-            "the number of pixels is still in it: use the mean of the products, or sums below too",
-        ),
-    ]
+
+
+def _without_root(a, b) -> float:
+    x, y = _centred(a), _centred(b)
+    return float((x * y).sum() / ((x**2).sum() * (y**2).sum()))
+
+
+def _with_number_of_pixels(a, b) -> float:
+    products = (_centred(a) * _centred(b)).sum()
+    return float(products / (np.asarray(a).std() * np.asarray(b).std()))
+
+
+NCC_FAULTS = [
+    (
+        lambda a, b: _ratio(np.asarray(a, float), np.asarray(b, float)),
+        "the means are not taken away: a brighter copy must still give 1",
+    ),
+    (
+        lambda a, b: float((_centred(a) * _centred(b)).mean()),
+        "that is the covariance: divide so that equal images give 1",
+    ),
+    (
+        lambda a, b: float((_centred(a) * _centred(b)).sum()),
+        "the sum is not divided by anything: equal images must give 1",
+    ),
+    (_without_root, "the square root is missing in the denominator"),
+    (
+        lambda a, b: abs(_ratio(_centred(a), _centred(b))),
+        "it loses the sign: a negative of an image has -1",
+    ),
+    (
+        lambda a, b: _ratio(_centred(a), _centred(b)) ** 2,
+        "that is the square of it: a negative of an image has -1",
+    ),
+    (
+        _with_number_of_pixels,
+        "the number of pixels is still in it: use the mean of the products, or sums below too",
+    ),
+]
+
+
+def _ncc(answer) -> Verdict:
     return function(
         answer,
         lambda a, b: _ratio(_centred(a), _centred(b)),
-        inputs,
+        _ncc_cases(),
         "1 for copies, also brighter ones and ones with more contrast, and -1 for a negative",
-        wrong,
+        NCC_FAULTS,
         names=("a", "b"),
     )
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -476,67 +478,79 @@ def train_by_hand(model, train, val, rates: dict, epochs: int, seed: int) -> lis
     return _train(model, train, val, rates, epochs, seed)
 
 
-def _train(
-    model,
-    train,
-    val,
-    rates,
-    epochs,
-    seed,
-    *,
-    rate_of_all: bool = False,
-    schedule: str = "epoch",
-    weights: str = "n / 2n_c",
-    forgets_zero: bool = False,
-    keeps: str = "best",
-    mirrors: bool = True,
-    trains: bool = True,
-    first_seed: int = 0,
-    batch: int = 32,
-    mean_of_batches: bool = False,
-):
-    """``train_by_hand``; each option is a usual fault."""
-    import copy
+def _train(model, train, val, rates, epochs, seed, **faults) -> list[dict]:
+    """``train_by_hand`` with usual faults, see ``_Loop``."""
+    return _Loop(**faults).train(model, train, val, rates, epochs, seed)
 
-    import torch
-    from torch import nn
 
-    from hqnn_utils.evaluation.metrics import rank_auc
-    from hqnn_utils.training import predict_proba
-    from hqnn_utils.training.augment import flip_horizontally
+@dataclass(frozen=True)
+class _Loop:
+    """A training loop and its usual faults; with the defaults it has none."""
 
-    x, y = train
-    given = dict.fromkeys(rates, rates["head"]) if rate_of_all else rates
-    optimiser = torch.optim.AdamW(groups(model, given), weight_decay=1e-4)
-    cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, T_max=epochs)
-    share = torch.bincount(y).float() / len(y)
-    of_class = {"n / 2n_c": 1 / (2 * share), "none": None, "turned round": 2 * share}[weights]
-    criterion = nn.CrossEntropyLoss(weight=of_class)
-    history, best_auc, best = [], -1.0, None
-    for epoch in range(1, epochs + 1):
-        torch.manual_seed(1_000_003 * seed + epoch - 1 + first_seed)
-        model.train(trains)
+    rate_of_all: bool = False
+    schedule: str = "epoch"
+    weights: str = "n / 2n_c"
+    forgets_zero: bool = False
+    keeps: str = "best"
+    mirrors: bool = True
+    trains: bool = True
+    first_seed: int = 0
+    batch: int = 32
+    mean_of_batches: bool = False
+
+    def train(self, model, train, val, rates: dict, epochs: int, seed: int) -> list[dict]:
+        """As ``train_by_hand``."""
+        import torch
+
+        from hqnn_utils.evaluation.metrics import rank_auc
+        from hqnn_utils.training import predict_proba
+
+        given = dict.fromkeys(rates, rates["head"]) if self.rate_of_all else rates
+        optimiser = torch.optim.AdamW(groups(model, given), weight_decay=1e-4)
+        cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, T_max=epochs)
+        history, best_auc, best = [], -1.0, None
+        for epoch in range(1, epochs + 1):
+            torch.manual_seed(1_000_003 * seed + epoch - 1 + self.first_seed)
+            loss = self._epoch(model, train, optimiser, cosine)
+            if self.schedule == "epoch":
+                cosine.step()
+            auc = rank_auc(val[1].numpy(), predict_proba(model, val[0]))
+            history.append({"epoch": epoch, "loss": loss, "val_auc": auc})
+            if auc > best_auc:
+                best_auc, best = auc, copy.deepcopy(model.state_dict())
+        if self.keeps == "best":
+            model.load_state_dict(best)
+        return history
+
+    def _epoch(self, model, train, optimiser, cosine) -> float:
+        """One pass over the training images; the mean loss."""
+        import torch
+
+        from hqnn_utils.training.augment import flip_horizontally
+
+        x, y = train
+        criterion = torch.nn.CrossEntropyLoss(weight=self._of_class(y))
+        model.train(self.trains)
         losses, sizes = [], []
-        for index in torch.randperm(len(y)).split(batch):
-            images = flip_horizontally(x[index]) if mirrors else x[index]
+        for index in torch.randperm(len(y)).split(self.batch):
+            images = flip_horizontally(x[index]) if self.mirrors else x[index]
             loss = criterion(model(images), y[index])
-            if not forgets_zero:
+            if not self.forgets_zero:
                 optimiser.zero_grad()
             loss.backward()
             optimiser.step()
             losses.append(loss.item())
-            sizes.append(1 if mean_of_batches else len(index))
-            if schedule == "step":
+            sizes.append(1 if self.mean_of_batches else len(index))
+            if self.schedule == "step":
                 cosine.step()
-        if schedule == "epoch":
-            cosine.step()
-        auc = rank_auc(val[1].numpy(), predict_proba(model, val[0]))
-        history.append({"epoch": epoch, "loss": np.average(losses, weights=sizes), "val_auc": auc})
-        if auc > best_auc:
-            best_auc, best = auc, copy.deepcopy(model.state_dict())
-    if keeps == "best":
-        model.load_state_dict(best)
-    return history
+        return np.average(losses, weights=sizes)
+
+    def _of_class(self, y):
+        """The weight of each class in the loss."""
+        import torch
+
+        share = torch.bincount(y).float() / len(y)
+        return {"n / 2n_c": 1 / (2 * share), "none": None, "turned round": 2 * share}[self.weights]
 
 
 LOOP_FAULTS = (

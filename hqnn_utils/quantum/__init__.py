@@ -5,7 +5,7 @@ them.
   ``encodings.py``: how features enter it.
 - ``qnode.py``: the circuit in PennyLane, and its costs; ``layer.py``: the circuit as an
   ``nn.Module``.
-- ``analysis.py``: states and frequencies for random weights.
+- ``analysis.py``: random weights, and the frequencies of the outputs.
 - ``engine/``: the fast simulation behind ``QuantumLayer(engine="fused")``, and the estimate at any
   width behind ``engine="sampled"``. Nobody needs to read it to use a circuit.
 """

@@ -1,8 +1,8 @@
-"""What random weights make of a circuit: its states and its frequencies.
+"""Random weights of a circuit, and the frequencies of its outputs.
 
-All of it is batched over weights. States are complex tensors (batch, 2**n), qubit 0 the most
-significant bit, as in PennyLane: ``qp.math`` (purity, vn_entropy, mutual_info, fidelity_statevector
-...) takes them as they are.
+What else one asks of random circuits starts from their states, ``state(spec, inputs, weights)``:
+complex tensors (batch, 2**n), qubit 0 the most significant bit, as in PennyLane, so that
+``qp.math`` (purity, vn_entropy, mutual_info, fidelity_statevector ...) takes them as they are.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from hqnn_utils.quantum.encodings import ENCODINGS
-from hqnn_utils.quantum.engine.fused import expectations, state
+from hqnn_utils.quantum.engine.fused import expectations
 from hqnn_utils.quantum.spec import CircuitSpec, init_weights
 from hqnn_utils.runtime.arguments import checked
 
@@ -24,27 +24,6 @@ def random_weights(
     """``count`` independent draws of the start angles, (count, *spec.weight_shape) float64."""
     generator = torch.Generator().manual_seed(seed)
     return torch.stack([init_weights(spec, init, generator) for _ in range(count)]).double()
-
-
-def random_states(
-    spec: CircuitSpec,
-    count: int,
-    inputs: torch.Tensor | None = None,
-    init: str = "uniform",
-    seed: int = 0,
-) -> torch.Tensor:
-    """States of the circuit for random weights at one input, (count, 2**n) complex128.
-
-    ``inputs`` are (n_inputs,); by default all angles are 0 (amplitude encoding: the state is
-    |0...0>).
-    """
-    x = _blank(spec) if inputs is None else inputs.double()
-    with torch.no_grad():
-        return state(spec, x.expand(count, -1), random_weights(spec, count, init, seed))
-
-
-def _blank(spec: CircuitSpec) -> torch.Tensor:
-    return ENCODINGS[spec.encoding].blank(spec).double()
 
 
 def spectrum(

@@ -34,12 +34,6 @@ class Encoding:
         """The encoding's part of a circuit's label."""
         return spec.encoding
 
-    def blank(self, spec: CircuitSpec):
-        """Features that say nothing, a tensor (n_inputs,): all angles 0."""
-        import torch
-
-        return torch.zeros(spec.n_inputs)
-
     def queue(self, spec: CircuitSpec, inputs) -> None:
         """Queue the gates inside a QNode; inputs are (n_inputs,) or (batch, n_inputs)."""
         raise NotImplementedError
@@ -75,12 +69,6 @@ class AmplitudeEncoding(Encoding):
                 "amplitude encoding prepares the whole state once and normalises it: "
                 "no reupload, scaling=1.0"
             )
-
-    def blank(self, spec: CircuitSpec):
-        """The state |0...0>: a vector of zeros would be no state."""
-        import torch
-
-        return torch.eye(1, spec.n_inputs)[0]
 
     def queue(self, spec: CircuitSpec, inputs) -> None:
         """``qp.AmplitudeEmbedding`` of the normalised features.

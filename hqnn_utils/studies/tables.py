@@ -7,7 +7,6 @@ from collections.abc import Callable, Collection
 
 import numpy as np
 
-from hqnn_utils.evaluation.comparison import mean_interval
 from hqnn_utils.evaluation.metrics import scores
 from hqnn_utils.records import Record
 from hqnn_utils.runtime.arguments import checked
@@ -119,25 +118,6 @@ def summary(groups: Groups, keep: Collection[str] | None = None, shown=SHOWN):
         found = run_scores(runs, keep)
         rows[name] = {"seeds": len(runs), **{s: mean_and_spread(found[s]) for s in shown}}
     return pd.DataFrame(rows).T
-
-
-def interval_table(groups: Groups, keep: Collection[str] | None = None, shown=("auc", "accuracy")):
-    """pandas table: mean over seeds and its 95 % interval.
-
-    Student's t over seeds: it does not hold the luck of the test images.
-    """
-    import pandas as pd
-
-    rows = {}
-    for name, runs in groups.items():
-        found = run_scores(runs, keep)
-        rows[name] = {"seeds": len(runs), **{s: _mean_and_interval(found[s]) for s in shown}}
-    return pd.DataFrame(rows).T
-
-
-def _mean_and_interval(values: list[float]) -> str:
-    mean, low, high = mean_interval(values)
-    return f"{mean:.3f}" if len(values) == 1 else f"{mean:.3f} ({low:.3f} to {high:.3f})"
 
 
 checked(__name__)

@@ -13,8 +13,7 @@ from hqnn_utils.runtime import DataError
 
 def test_the_names():
     ours = ["breastmnist", "pneumoniamnist", "medmnist", "breakhis", "wisconsin"]
-    assert list(DATASETS)[:5] == ours
-    assert set(DATASETS) - set(ours) <= {"planted"}, "studies adds one when it is imported"
+    assert DATASETS.keys() >= set(ours), "a new dataset joins them by its line in the table"
 
 
 def test_source_size_and_options_arrive(monkeypatch):

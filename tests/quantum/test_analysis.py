@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from hqnn_utils.quantum import CircuitSpec, analysis, expectations, init_weights, state
+from hqnn_utils.quantum import CircuitSpec, analysis, expectations, init_weights
 from hqnn_utils.quantum.encodings import ENCODINGS
 
 
@@ -53,22 +53,6 @@ def test_random_weights_follow_initialiser_seed_and_count():
         analysis.random_weights(spec, 3), analysis.random_weights(spec, 3, "uniform", 0)
     )
     assert analysis.random_weights(spec, 3, init="small").abs().max() < 1
-
-
-@pytest.mark.parametrize("encoding", ["angle", "iqp", "amplitude"])
-def test_random_states_are_the_circuits(encoding):
-    spec = CircuitSpec(n_qubits=3, encoding=encoding, rotation="Rot")
-    x = torch.linspace(0.2, 1.0, spec.n_inputs)
-    weights = analysis.random_weights(spec, 4, "small", seed=2)
-    found = analysis.random_states(spec, 4, inputs=x, init="small", seed=2)
-    torch.testing.assert_close(found, state(spec, x.double().expand(4, -1), weights))
-    blank = torch.zeros(spec.n_inputs, dtype=torch.float64)
-    if encoding == "amplitude":
-        blank[0] = 1  # |0...0>
-    default = analysis.random_states(spec, 4)
-    uniform = analysis.random_weights(spec, 4)
-    torch.testing.assert_close(default, state(spec, blank.expand(4, -1), uniform))
-    assert not default.requires_grad
 
 
 def test_spectrum_by_hand():

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from hqnn_utils.quantum import CircuitSpec, init_weights
+from hqnn_utils.quantum.encodings import ENCODINGS
 
 
 def test_defaults_are_the_studys_circuit():
@@ -187,7 +188,7 @@ def test_spec_is_hashable_and_labels_tell_circuits_apart():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (dict(encoding="basis"), "unknown encoding 'basis'; known: angle, amplitude, iqp"),
+        (dict(encoding="basis"), f"unknown encoding 'basis'; known: {', '.join(ENCODINGS)}"),
         (
             dict(entangler="star"),
             "unknown entangler 'star'; known: ring, strong, chain, bricks, tree, all, none",

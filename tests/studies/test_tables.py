@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from scipy import stats
 from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
 
 from hqnn_utils.records import Record
@@ -147,16 +146,3 @@ def test_summary_is_scikit_learns():
 def test_undefined_scores_are_left_out_of_a_mean():
     assert tables.mean_and_spread([0.5, float("nan"), 0.7]) == "0.600 ± 0.141"
     assert tables.mean_and_spread([0.25]) == "0.250"
-
-
-def test_intervals_are_student_s():
-    runs = [record("dressed", s) for s in range(4)]
-    auc = [roc_auc_score(Y, p_of(r)) for r in runs]
-    low, high = stats.t.interval(0.95, 3, loc=np.mean(auc), scale=stats.sem(auc))
-    table = tables.interval_table({"d": runs, "one": runs[:1]})
-    assert table.loc["d", "auc"] == f"{np.mean(auc):.3f} ({low:.3f} to {high:.3f})"
-    assert table.loc["one", "auc"] == f"{auc[0]:.3f}"
-    assert list(table.columns) == ["seeds", "auc", "accuracy"]
-    assert table.loc["d", "seeds"] == 4
-    few = tables.interval_table({"one": runs[:1]}, keep=IDS[:30], shown=("f1",))
-    assert few.loc["one", "f1"] == f"{f1_score(Y[:30], p_of(runs[0])[:30] >= 0.5):.3f}"

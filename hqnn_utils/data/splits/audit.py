@@ -6,7 +6,7 @@ import numpy as np
 
 from hqnn_utils.data.datasets import Dataset, FeatureTable
 from hqnn_utils.data.options import RULES
-from hqnn_utils.data.splits.duplicates import ROUNDING, check_threshold, shrunk
+from hqnn_utils.data.splits.duplicates import ROUNDING, check_threshold, shrunk, unit_rows
 from hqnn_utils.runtime.arguments import checked
 
 PIXELS = 28  # images are compared at this size, so that large ones are grouped as small ones are
@@ -77,10 +77,7 @@ def _near(data: Dataset, test, others, threshold: float) -> tuple[int, int, str]
     if isinstance(data, FeatureTable):
         return *_close_rows(data, test, others), f"within {CLOSE} standard deviations a feature"
     images = data.images if data.images.shape[1] <= PIXELS else shrunk(data.images, PIXELS)
-    flat = images.reshape(len(images), -1).astype(np.float32)
-    flat -= flat.mean(axis=1, keepdims=True)
-    length = np.linalg.norm(flat, axis=1, keepdims=True)
-    flat = np.divide(flat, length, out=np.zeros_like(flat), where=length > 1e-6)
+    flat = unit_rows(images, np.float32)
     near, opposite = 0, 0
     for some in np.array_split(test, max(1, len(test) // AT_ONCE)):
         alike = flat[some] @ flat[others].T >= threshold - max(ROUNDING, 1e-6)

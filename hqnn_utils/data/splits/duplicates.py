@@ -134,8 +134,8 @@ def correlations(images: np.ndarray, method: str = "pixels") -> np.ndarray:
         raise ValueError(f"images must have shape (N, H, W) or (N, H, W, 3), got {images.shape}")
     if method == "detail":
         images = images - _blurred(images)
-    ours = _unit(images)
-    theirs = _unit(images[:, :, ::-1]) if method == "mirror" else ours
+    ours = unit_rows(images)
+    theirs = unit_rows(images[:, :, ::-1]) if method == "mirror" else ours
     return np.clip(ours @ theirs.T, -1.0, 1.0)
 
 
@@ -148,15 +148,16 @@ def _blurred(images: np.ndarray) -> np.ndarray:
     return blurred
 
 
-def _unit(images: np.ndarray) -> np.ndarray:
-    """(N, pixels) with mean 0 and length 1.
+def unit_rows(images: np.ndarray, kind: type = np.float64) -> np.ndarray:
+    """(N, pixels) with mean 0 and length 1: products of rows are correlations.
 
-    An image of one colour becomes zeros and correlates with nothing.
+    An image of one colour becomes zeros and correlates with nothing. ``kind`` is the type of the
+    numbers: float32 takes half the memory.
     """
-    flat = images.reshape(len(images), -1).astype(np.float64)
+    flat = images.reshape(len(images), -1).astype(kind)
     flat -= flat.mean(axis=1, keepdims=True)
     length = np.linalg.norm(flat, axis=1, keepdims=True)
-    return np.divide(flat, length, out=np.zeros_like(flat), where=length > 1e-9)
+    return np.divide(flat, length, out=np.zeros_like(flat), where=length > 1e-6)
 
 
 def pairs_above(correlation: np.ndarray, threshold: float) -> np.ndarray:
