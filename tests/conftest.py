@@ -1,6 +1,7 @@
 """Shared by all tests: the course tool on the path, parallel runs, small data files."""
 
 import functools
+import gc
 import http.server
 import sys
 import threading
@@ -17,6 +18,31 @@ sys.path.insert(0, str(ROOT / "notebooks"))  # for `from coursekit import ...`
 # stop all others for ever (mutation testing forks and kills).
 tqdm.set_lock(threading.RLock())
 tqdm.monitor_interval = 0
+
+
+def keep():
+    """What is there now stays until the end: Python need not look for garbage in it any more.
+
+    It is a million objects and more: libraries, tests, their cases. statsmodels collects all
+    garbage in each call of ``multipletests``, which took most of the time of some tests.
+    """
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_collection_finish():
+    keep()
+
+
+def pytest_sessionfinish():
+    gc.unfreeze()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def what_a_file_has_loaded_stays():
+    """Libraries that are imported by a first test, records that are kept in a cache."""
+    yield
+    keep()
 
 
 @pytest.hookimpl(optionalhook=True)
