@@ -18,9 +18,10 @@ from hqnn_utils.quantum.engine.fused import A_SPEC, DOUBLE_UP_TO, expectations, 
 from hqnn_utils.quantum.engine.kept import plain_tensors
 from hqnn_utils.quantum.engine.memory import refuse_arrays_too_large
 from hqnn_utils.quantum.spec import CircuitSpec
-from hqnn_utils.runtime.words import shown
+from hqnn_utils.runtime.words import a, shown
 
 Cotangent = np.ndarray | Callable[[np.ndarray], np.ndarray]
+AN_ARRAY = a(np.ndarray, why="tensor.detach().numpy() or np.asarray(...) makes one")
 KNOWN = (np.dtype(np.float32), np.dtype(np.float64))
 
 
@@ -65,6 +66,7 @@ def value_and_gradients(
         amplitude-encoded row of zeros, or a circuit that the engine does not know.
     MemoryError : more than is free, before anything is computed.
     """
+    _refuse_other_kinds(spec, inputs, weights, cotangent)
     _check(spec, inputs, weights)
 
     def seed(values: np.ndarray) -> np.ndarray:
@@ -77,14 +79,22 @@ def value_and_gradients(
     return ValueAndGradients(*gradients_without_autograd(spec, inputs, weights, double, seed))
 
 
-def _check(spec: CircuitSpec, inputs: np.ndarray, weights: np.ndarray) -> None:
+def _refuse_other_kinds(spec: CircuitSpec, inputs, weights, cotangent) -> None:
+    """Raise a ValueError for arguments of another type, such as tensors."""
     A_SPEC("spec", spec)
+    AN_ARRAY("inputs", inputs)
+    AN_ARRAY("weights", weights)
+    if not (cotangent is None or callable(cotangent) or isinstance(cotangent, np.ndarray)):
+        raise ValueError(
+            f"cotangent must be a NumPy array, a function, or None, got {shown(cotangent)}"
+        )
+
+
+def _check(spec: CircuitSpec, inputs: np.ndarray, weights: np.ndarray) -> None:
     for name, array in (("inputs", inputs), ("weights", weights)):
-        if type(array) is not np.ndarray or array.dtype not in KNOWN:
-            got = array.dtype if isinstance(array, np.ndarray) else shown(array)
+        if array.dtype not in KNOWN:
             raise ValueError(
-                f"{name} must be a NumPy array of float32 or float64, got {got}; "
-                "tensor.detach().numpy() or np.asarray(..., dtype=float) makes one"
+                f"{name} must be float32 or float64, got {array.dtype}: {name}.astype(np.float32)"
             )
     refuse_unknown(spec)
     if inputs.ndim != 2 or inputs.shape[1] != spec.n_inputs:
@@ -117,7 +127,7 @@ def _through_autograd(spec: CircuitSpec, inputs, weights, seed: Callable) -> tup
     """The same for circuits and machines where the kernel needs PyTorch's help."""
     with plain_tensors(), torch.enable_grad():
         # Copies: PyTorch wants arrays that can be written and have no negative strides.
-        x, w = (torch.from_numpy(np.array(a)).requires_grad_() for a in (inputs, weights))
+        x, w = (torch.from_numpy(np.array(g)).requires_grad_() for g in (inputs, weights))
         out = expectations(spec, x, w)
         values = out.detach().numpy()
         back = torch.from_numpy(seed(values).astype(values.dtype))

@@ -107,14 +107,15 @@ def test_bad_input_is_named():
     x, w = case(spec)
     refused = [
         (("4 qubits", x, w), "spec must be"),
-        ((spec, torch.from_numpy(x), w), "inputs must be a NumPy array of float32 or float64, got"),
-        ((spec, x, w.tolist()), r"weights must be a NumPy array .*np\.asarray"),
-        ((spec, x.astype(int), w), "inputs must be a NumPy array .* got int64"),
+        ((spec, torch.from_numpy(x), w), r"inputs must be .*tensor\.detach\(\)\.numpy\(\)"),
+        ((spec, x, w.tolist()), r"weights must be .*np\.asarray"),
+        ((spec, x.astype(int), w), "inputs must be float32 or float64, got int64"),
         ((spec, x[:, :3], w), r"inputs must have shape \(batch, 4\), got \(3, 3\)"),
         ((spec, x[0], w), r"inputs must have shape \(batch, 4\), got \(4,\)"),
         ((spec, x, w[:1]), r"weights must have shape \(2, 4\), shared by all rows, got \(1, 4\)"),
         ((spec, x.astype(np.float32), w), "one dtype, got float32 and float64"),
         ((spec, x, w, np.ones((3, 3))), r"cotangent must be.*\(3, 4\), got shape \(3, 3\)"),
+        ((spec, x, w, [[1.0] * 4] * 3), "cotangent must be a NumPy array, a function, or None"),
         ((spec, x, w, lambda values: None), "cotangent must be, or must return.*got None"),
         ((spec, x, w, np.ones((3, 4), int)), "cotangent must be.* array of floats .*int64"),
         ((CircuitSpec(encoding="amplitude"), np.zeros((1, 16)), w), "zero"),
