@@ -30,7 +30,7 @@ def command_line() -> argparse.ArgumentParser:
 
     command = add("run", _run, "execute one notebook into build/, print its result table", "run")
     command.add_argument("name")
-    command.add_argument("--profile", default="laptop")
+    command.add_argument("--profile", default="laptop", choices=("smoke", "laptop", "full"))
     command = add("execute", _execute, "run in the laptop profile, store outputs, records, times")
     command.add_argument("names", nargs="*", help="names or numbers; all without")
     command = add("retarget", _retarget, "set the repository's address in badges, install cells")
