@@ -105,3 +105,137 @@ def test_without_a_checkout_the_package_holds_them(monkeypatch):
     monkeypatch.setattr(families, "__file__", "/nowhere/hqnn_utils/records/families.py")
     installed = families.measured_dir()
     assert installed.name == "measured"
+
+
+# ---------------------------------------------------------------- records that come one by one
+
+
+def names(path):
+    return [one.name for one in families.load_family(path)]
+
+
+def test_records_are_appended_and_folded(tmp_path):
+    """A line each, in a second file, until they are brought into the family."""
+    path = families.save_family([record("a")], tmp_path / "toy.json")
+    families.append_record(record("b", 1), path)
+    families.append_record(record("c", 2), path)
+    journal = families.appended(path)
+    assert journal == tmp_path / "toy.json.new"
+    assert len(journal.read_bytes().splitlines()) == 2
+    assert names(path) == ["a", "b", "c"]
+    families.fold(path)
+    assert not journal.exists()
+    assert families.load_family(path) == [record("a"), record("b", 1), record("c", 2)]
+    before = path.read_bytes()
+    families.fold(path)
+    assert path.read_bytes() == before, "nothing to bring in"
+
+
+def test_a_family_may_consist_of_what_was_appended(tmp_path, monkeypatch):
+    path = tmp_path / "young.json"
+    families.append_record(record("a"), path)
+    assert names(path) == ["a"]
+    assert [one.name for one in families.load_all(tmp_path)] == ["a"]
+    monkeypatch.setattr(families, "measured_dir", lambda: tmp_path)
+    assert [one.name for one in families.measured("young")] == ["a"]
+    families.fold(path)
+    assert names(path) == ["a"]
+
+
+def test_half_a_line_is_cut_away(tmp_path):
+    """A process was killed while it wrote; its record was not kept, the others are."""
+    path = tmp_path / "toy.json"
+    families.append_record(record("a"), path)
+    families.append_record(record("b"), path)
+    with open(families.appended(path), "ab") as stream:
+        stream.write(b'{"name": "half')
+    assert names(path) == ["a", "b"]
+    families.append_record(record("c"), path)
+    assert names(path) == ["a", "b", "c"]
+    assert len(families.appended(path).read_bytes().splitlines()) == 3
+
+
+def test_a_damaged_line_is_named_by_its_number(tmp_path):
+    path = tmp_path / "toy.json"
+    families.append_record(record("a"), path)
+    with open(families.appended(path), "ab") as stream:
+        stream.write(b"no record\n")
+    with pytest.raises(
+        RecordError,
+        match=r"^line 2 of .*toy.json.new is damaged \(.+\): remove it and run the study again$",
+    ):
+        families.load_family(path)
+
+
+def test_of_two_records_of_one_name_the_later_counts(tmp_path):
+    """If both are of the same settings and data; else two studies wrote under one name."""
+    path = families.save_family([record("a", epochs=1), record("b")], tmp_path / "toy.json")
+    families.append_record(record("a", epochs=3), path)
+    found = families.load_family(path)
+    assert [one.name for one in found] == ["a", "b"]
+    assert len(found[0].history) == 3
+    for other in (record("b", seed=1), record("b", digest="other")):
+        lines = families.appended(path).read_bytes()
+        families.append_record(other, path)
+        with pytest.raises(
+            RecordError,
+            match=r"^record 'b' of .*toy.json is there twice, with other settings or data: "
+            r"two studies wrote under one name. Remove its line from toy.json.new$",
+        ):
+            families.load_family(path)
+        families.appended(path).write_bytes(lines)
+
+
+def test_a_record_takes_the_place_of_one_of_other_settings(tmp_path):
+    path = families.save_family([record("a"), record("b")], tmp_path / "toy.json")
+    families.append_record(record("c"), path)
+    families.replace_record(record("a", seed=5), str(path))
+    assert not families.appended(path).exists()
+    found = {one.name: one for one in families.load_family(path)}
+    assert set(found) == {"a", "b", "c"}
+    assert found["a"] == record("a", seed=5)
+    families.replace_record(record("b", seed=6), path)
+    assert {one.name: one.settings["seed"] for one in families.load_family(path)} == {
+        "a": 5,
+        "b": 6,
+        "c": 0,
+    }
+
+
+def test_a_follower_reads_what_was_added_and_not_all_again(tmp_path, monkeypatch):
+    path = tmp_path / "toy.json"
+    follower = families.Follower(str(path))
+    assert follower.look() == {}
+    families.append_record(record("a"), path)
+    assert list(follower.look()) == ["a"]
+    whole = []
+    load = families.load_family
+    monkeypatch.setattr(families, "load_family", lambda given: whole.append(given) or load(given))
+    follower.look()  # what the second file held is read once more
+    families.append_record(record("b"), path)
+    with open(families.appended(path), "ab") as stream:
+        stream.write(b'{"name": "half')
+    assert list(follower.look()) == ["a", "b"]
+    families.append_record(record("c"), path)
+    assert list(follower.look()) == ["a", "b", "c"]
+    assert whole == [], "line by line"
+    assert follower.look() is follower.records
+    families.fold(path)
+    whole.clear()
+    assert set(follower.look()) == {"a", "b", "c"}
+    assert whole == [path], "another file now"
+    families.save_family([record("d")], path)
+    assert list(follower.look()) == ["d"]
+
+
+def test_what_cannot_be_read_is_named(tmp_path):
+    path = tmp_path / "toy.json"
+    families.appended(path).mkdir()
+    with pytest.raises(
+        RecordError, match=r"^.*toy.json.new cannot be read \(.*[Ii]s a directory.*\)$"
+    ):
+        families.load_family(path)
+    families.appended(path).rmdir()
+    path.mkdir()
+    with pytest.raises(RecordError, match=r"^.*toy.json cannot be read \(.*[Ii]s a directory.*\)$"):
+        families.load_family(path)
