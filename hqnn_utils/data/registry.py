@@ -61,11 +61,16 @@ def load_dataset(
 
 
 def check_dataset(name: str, **options) -> None:
-    """ValueError for an unknown dataset or option; the message names the known ones."""
+    """ValueError for an unknown dataset or option, or one that is missing; the message names it."""
     loader = DATASETS[choose("dataset", name, DATASETS)]
-    known = [key for key in inspect.signature(loader).parameters if key not in ("source", "size")]
+    takes = inspect.signature(loader).parameters
+    known = [key for key in takes if key not in ("source", "size")]
     for option in options:
         choose(f"option of dataset {name!r}", option, known)
+    needed = [key for key in known if takes[key].default is inspect.Parameter.empty]
+    missing = [key for key in needed if key not in options]
+    if missing:
+        raise ValueError(f"dataset {name!r} needs {' and '.join(missing)}: give them as options")
     check_options(options)
 
 

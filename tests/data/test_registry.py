@@ -98,3 +98,11 @@ def test_unknown_names_and_options():
     message = "unknown option of dataset 'breastmnist' 'magnification'; known: root, seed"
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         load_dataset("breastmnist", magnification=40)
+
+
+def test_options_without_which_there_is_no_dataset():
+    message = "^dataset 'medmnist' needs flag and positive: give them as options$"
+    with pytest.raises(ValueError, match=message):
+        load_dataset("medmnist")
+    with pytest.raises(ValueError, match="dataset 'medmnist' needs positive"):
+        load_dataset("medmnist", flag="dermamnist")
