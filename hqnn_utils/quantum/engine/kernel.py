@@ -62,7 +62,6 @@ OPTIONS = {
 # Basis states are taken 2**CHUNK_BITS at a time where a number for each of them is needed, so that
 # these numbers stay in the cache and never fill the memory.
 CHUNK_BITS = 10
-CHUNK_MASK = (1 << CHUNK_BITS) - 1
 # Additions in a row before a sum in the register's precision is added to one in float64.
 FLUSH = 256
 

@@ -36,12 +36,6 @@ def observable_masks(spec: CircuitSpec) -> list[int]:
     return [sum(bits[qubit] for qubit in qubits) for qubits in spec.measured]
 
 
-def eigenvalues(spec: CircuitSpec) -> np.ndarray:
-    """Value of each observable for each basis state, (2**n, n_outputs) of +1 and -1 as int8."""
-    basis_states = np.arange(2**spec.n_qubits)
-    return np.array([1 - 2 * parity(basis_states & mask) for mask in observable_masks(spec)]).T
-
-
 def masks_before(
     spec: CircuitSpec, masks: list[int], last_entanglers: tuple[Entangle, ...]
 ) -> list[int]:

@@ -1,5 +1,7 @@
 """A circuit as fused steps, by hand."""
 
+from functools import reduce
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,6 @@ from hqnn_utils.quantum import CircuitSpec
 from hqnn_utils.quantum.engine import measurement
 from hqnn_utils.quantum.engine.measurement import (
     Observables,
-    eigenvalues,
     observable_masks,
     observables_of,
     z_of_each_qubit,
@@ -22,6 +23,13 @@ ENCODE, PAIRS = Local(("encode",)), ((0, 1), (1, 2), (2, 0))
 def steps(**options):
     spec = CircuitSpec(n_qubits=3, **options)
     return plan(spec, UPLOADS[spec.encoding].steps)
+
+
+def eigenvalues(spec):
+    """Value of each observable for each basis state, (2**n, n_outputs): products of Z by hand."""
+    qubits = range(spec.n_qubits)
+    factors = [[(1, -1) if q in product else (1, 1) for q in qubits] for product in spec.measured]
+    return np.array([reduce(np.kron, each) for each in factors]).T
 
 
 def test_the_upload_and_the_first_layer_are_one_step():
