@@ -1,7 +1,7 @@
 """Scores of a classifier, how sure they are, and comparisons. numpy in, numbers out.
 
 ``metrics``      scores of one model, and an interval for each
-``calibration``  can its probabilities be believed, and a remedy
+``calibration``  can its probabilities be believed
 ``comparison``   two models over several seeds, several questions, seeds and images at once
 ``claims``       "a adds at least two points": two estimands, rules for a verdict, what they can say
 ``arguments``    ranges of what all of these may be told

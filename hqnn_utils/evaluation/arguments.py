@@ -18,6 +18,5 @@ RULES = {
     "margin": real(0),
     "true": a_number,
     "degrees": a_number,
-    "temperature": real(0, "1 changes nothing", above=True),
     "test_to_train": real(0, "a fourth with five folds", above=True),
 }

@@ -1,4 +1,4 @@
-"""Can the probabilities be believed? Reliability, calibration error, temperature scaling."""
+"""Can the probabilities be believed? Reliability and calibration error."""
 
 from __future__ import annotations
 
@@ -57,38 +57,6 @@ def ece_floor(p, n_bins: int = 10, n_resamples: int = 1000, seed: int = 0) -> np
     in_bin = _bin_of(p, n_bins)[:, None] == np.arange(n_bins)
     gap_of_bins = np.abs((labels - p) @ in_bin)
     return gap_of_bins.sum(axis=1) / len(p)
-
-
-def apply_temperature(p, temperature: float) -> np.ndarray:
-    """Probabilities with their logits divided by a temperature.
-
-    Above 1 they become less sure, below 1 surer. Ranks, and so the AUC, stay.
-
-    Raises
-    ------
-    ValueError : a temperature that is not positive, or what is no probability.
-    """
-    from scipy.special import expit, logit
-
-    inside = np.clip(check_probabilities(p), 1e-12, 1 - 1e-12)  # 0 and 1 have no finite logit
-    return expit(logit(inside) / temperature)
-
-
-def fit_temperature(y, p) -> float:
-    """The temperature with the least log loss on **validation** predictions, 0.05 to 20.
-
-    Guo et al., arXiv 1706.04599. Sought on a logarithmic scale.
-    """
-    from scipy.optimize import minimize_scalar
-    from sklearn.metrics import log_loss
-
-    y, p = check_predictions(y, p)
-
-    def loss(log_temperature: float) -> float:
-        return log_loss(y, apply_temperature(p, np.exp(log_temperature)), labels=[0, 1])
-
-    found = minimize_scalar(loss, bounds=np.log([0.05, 20]), method="bounded")
-    return float(np.exp(found.x))
 
 
 checked(__name__, RULES)

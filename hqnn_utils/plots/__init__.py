@@ -4,7 +4,7 @@ A notebook says ``from hqnn_utils import plots`` and then ``plots.seed_dots(...)
 
 ``style``    colours, the white grid, how a figure is finished
 ``figures``  one function a picture; each returns its figure
-``board``    boxes with arrows, split bars, resamples
+``board``    boxes with arrows, split bars
 ``widgets``  a picture with knobs
 ``player``   what pages without a kernel show of it
 
@@ -12,9 +12,8 @@ What one notebook alone draws stands in that notebook. ``banner`` is ``ImageData
 everywhere: nothing for real images, ``"PHANTOM (synthetic images): "`` for phantoms.
 """
 
-from hqnn_utils.plots.board import flow, resampling, split_bars
+from hqnn_utils.plots.board import flow, split_bars
 from hqnn_utils.plots.figures import (
-    image_grid,
     seed_dots,
     spectra,
     threshold_view,
@@ -31,8 +30,6 @@ __all__ = [
     "finish",
     "flow",
     "house_style",
-    "image_grid",
-    "resampling",
     "seed_dots",
     "spectra",
     "split_bars",

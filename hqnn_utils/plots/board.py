@@ -2,21 +2,20 @@
 
 ``flow``        boxes with arrows and the shapes of the tensors between them
 ``split_bars``  who is in which part of the data
-``resampling``  a sample and some resamples with replacement
 
 Lengths are inches. A circuit with its symbols is drawn by PennyLane: ``qp.draw_mpl``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch, Rectangle
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
 from matplotlib.textpath import TextPath
 
 from hqnn_utils.runtime.arguments import checked
@@ -164,15 +163,6 @@ def _arrow(start: tuple[float, float], end: tuple[float, float]) -> FancyArrowPa
     )
 
 
-def _mark(centre: tuple[float, float], one: bool, again: bool) -> Circle | Rectangle:
-    """Return the mark of an image, with a thick edge where it was drawn again."""
-    look = dict(edgecolor="black", linewidth=2.2 if again else 0.4)
-    if one:
-        return Circle(centre, 0.16, facecolor="#56B4E9", **look)
-    x, y = centre
-    return Rectangle((x - 0.14, y - 0.14), 0.28, 0.28, facecolor="#E69F00", **look)
-
-
 def _titled(figure: Figure, axes: Axes, title: str) -> Figure:
     """Write the title at the top and close the figure, as all figures of the course are."""
     width, height = figure.get_size_inches()
@@ -259,60 +249,6 @@ def spread(centres: Sequence[float], widths: Sequence[float], right: float) -> l
         lefts[i] = min(lefts[i], right - widths[i])
         right = lefts[i] - 0.12
     return lefts
-
-
-# ------------------------------------------------------------------------------ resampling
-
-
-def resampling(
-    values: Sequence[int],
-    rows: int = 3,
-    seed: int = 0,
-    statistic: Callable[[np.ndarray], float] = np.mean,
-    name: str = "share right",
-    title: str = "",
-) -> Figure:
-    """Draw a sample of a few images with letters, and resamples with replacement below it.
-
-    Parameters
-    ----------
-    values : sequence of 0 and 1, at most 26
-        What is known of each image: a disc for 1, a square for 0. An image that was drawn again
-        has a thick edge.
-    rows : how many resamples.
-    statistic : what is computed of each row, written at its end.
-    name : of the statistic.
-
-    Raises
-    ------
-    ValueError : more images than letters.
-    """
-    values = np.asarray(values)
-    if not 1 <= len(values) <= 26:
-        raise ValueError(f"resampling draws 1 to 26 images, one a letter; got {len(values)}")
-    rng = np.random.default_rng(seed)
-    chosen = [np.arange(len(values))]
-    chosen += [np.sort(rng.integers(0, len(values), len(values))) for _ in range(rows)]
-    labels = ["the sample", *(f"resample {i + 1}" for i in range(rows))]
-    margin = max(text_width(label) for label in labels) + 2 * PADDING
-    pitch = 0.42
-    head = 0.35 if title else 0
-    end = margin + pitch * len(values) + PADDING
-    results = [f"{name} {statistic(values[row]):.2f}" for row in chosen]
-    width = end + max(text_width(result) for result in results) + PADDING
-    height = head + pitch * len(chosen) + 0.2 + PADDING
-    figure, axes = canvas(width, height)
-    for number, (row, label, result) in enumerate(zip(chosen, labels, results, strict=True)):
-        y = height - head - PADDING - pitch * (number + 0.5) - (0.2 if number else 0)
-        axes.text(margin - PADDING, y, label, ha="right", va="center", fontsize=FONT)
-        axes.text(end, y, result, ha="left", va="center", fontsize=FONT)
-        for place, image in enumerate(row):
-            centre = (margin + pitch * (place + 0.5), y)
-            again = place > 0 and row[place - 1] == image
-            axes.add_patch(_mark(centre, bool(values[image]), again))
-            letter = chr(ord("A") + image)
-            axes.text(*centre, letter, ha="center", va="center", fontsize=FONT)
-    return _titled(figure, axes, title)
 
 
 checked(__name__)

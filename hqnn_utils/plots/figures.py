@@ -8,30 +8,10 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hqnn_utils.data import CLASS_NAMES, ImageData
+from hqnn_utils.data import CLASS_NAMES
 from hqnn_utils.evaluation.metrics import confusion
 from hqnn_utils.plots.style import CLASS_COLOURS, colour_of, finish, house_style
 from hqnn_utils.runtime.arguments import checked
-
-
-def image_grid(
-    data: ImageData, per_class: int = 6, seed: int = 0, title: str = "Breast ultrasound"
-) -> Figure:
-    """Draw one row of random images per class, malignant first, each with its id.
-
-    Cells that call this carry the tag ``draws-images``: their outputs are never stored.
-    """
-    rng = np.random.default_rng(seed)
-    figure, axes = plt.subplots(2, per_class, figsize=(1.5 * per_class, 4.3), squeeze=False)
-    for row, label in zip(axes, (1, 0), strict=True):
-        pool = np.flatnonzero(data.labels == label)
-        chosen = rng.choice(pool, min(per_class, len(pool)), replace=False)
-        for axis, index in zip(row, chosen, strict=False):  # a small class leaves places empty
-            axis.imshow(data.images[index], cmap="gray", vmin=0, vmax=255)
-            axis.set_title(f"{data.class_names[label]}\n{data.ids[index]}", fontsize=7)
-    for axis in axes.flat:
-        axis.set_axis_off()
-    return finish(figure, data.banner, title)
 
 
 def training_curves(

@@ -1,12 +1,9 @@
-"""Calibration against scikit-learn, by hand, and by undoing a known temperature."""
+"""Calibration against scikit-learn and by hand."""
 
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.optimize import minimize_scalar
-from scipy.special import expit, logit
 from sklearn.calibration import calibration_curve
-from sklearn.metrics import log_loss
 
 from hqnn_utils.evaluation import calibration
 
@@ -62,7 +59,7 @@ def test_bad_input():
             ValueError, match=r"^n_bins must be a whole number of at least 1, got 0$"
         ):
             function(0)
-    for function in (calibration.reliability, calibration.ece, calibration.fit_temperature):
+    for function in (calibration.reliability, calibration.ece):
         with pytest.raises(ValueError, match="labels must be 0 or 1"):
             function([0, 3], [0.1, 0.2])
     with pytest.raises(ValueError, match="probabilities must be finite"):
@@ -82,43 +79,3 @@ def test_the_floor_is_the_ece_of_labels_drawn_from_the_probabilities(n_bins):
 def test_the_floor_is_not_zero_and_falls_with_more_images():
     assert calibration.ece_floor(P[:156], n_resamples=200).mean() > 0.05
     assert calibration.ece_floor(np.tile(P, 60), n_resamples=5).mean() < 0.02
-
-
-def test_temperature_divides_the_logits():
-    found = calibration.apply_temperature([0.2, 0.5, 0.9], 2.5)
-    np.testing.assert_allclose(found, expit(logit([0.2, 0.5, 0.9]) / 2.5))
-    np.testing.assert_allclose(calibration.apply_temperature(P, 1.0), P)
-    ends = calibration.apply_temperature([0, 1], 1.0)  # 0 and 1 have no finite logit
-    np.testing.assert_allclose(logit(ends), [logit(1e-12), -logit(1e-12)], rtol=1e-4)
-    for wrong in (0, -1.0, float("nan")):
-        said = f"^temperature must be a finite number above 0, got {wrong}: 1 changes nothing$"
-        with pytest.raises(ValueError, match=said):
-            calibration.apply_temperature(P, wrong)
-    assert calibration.apply_temperature(0.9, 0.5) == pytest.approx(expit(2 * logit(0.9)))
-
-
-def test_the_fitted_temperature_has_the_least_log_loss():
-    found = calibration.fit_temperature(Y, P)
-    scaled = {t: log_loss(Y, expit(logit(P) / t)) for t in (0.98 * found, found, 1.02 * found)}
-    assert min(scaled, key=scaled.get) == found
-    judge = minimize_scalar(lambda t: log_loss(Y, expit(logit(P) / t)), bracket=(0.5, 2))
-    assert found == pytest.approx(judge.x, rel=1e-3)
-    assert type(found) is float
-
-
-def test_a_fitted_temperature_undoes_a_known_one():
-    p = np.tile(P, 10)
-    labels = (np.random.default_rng(1).random(len(p)) < p).astype(int)  # p is calibrated for these
-    too_sure = calibration.apply_temperature(p, 0.4)
-    found = calibration.fit_temperature(labels, too_sure)
-    assert found == pytest.approx(2.5, rel=0.1)
-    cooled = calibration.apply_temperature(too_sure, found)
-    assert calibration.ece(labels, cooled) < 0.5 * calibration.ece(labels, too_sure)
-    assert np.array_equal(np.argsort(cooled), np.argsort(too_sure)), "the order stays"
-
-
-def test_the_fitted_temperature_is_bounded():
-    perfect, hopeless = [0.1, 0.2, 0.8, 0.9], [0.9, 0.8, 0.2, 0.1]
-    assert calibration.fit_temperature([0, 0, 1, 1], perfect) == pytest.approx(0.05, rel=0.02)
-    assert calibration.fit_temperature([0, 0, 1, 1], hopeless) == pytest.approx(20, rel=0.02)
-    assert calibration.fit_temperature([1, 1, 1], [0.4, 0.3, 0.2]) == pytest.approx(20, rel=0.02)

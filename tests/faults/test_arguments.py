@@ -246,9 +246,8 @@ OTHERS = {
     ),
     "scores with NaN": (lambda: comparison.paired_seeds([0.1, np.nan], [0, 1]), "finite score"),
     "p-value of a text": (lambda: comparison.holm({"a": "0.1"}), r"p_values.* number"),
-    "temperature as text": (lambda: calibration.apply_temperature([0.5], "1"), "temperature must"),
     "calibration of what is no probability": (
-        lambda: calibration.apply_temperature([1.5], 1.0),
+        lambda: calibration.ece_floor([1.5]),
         "probabilities must be finite and between 0 and 1",
     ),
     "errors of no claim": (lambda: claims.verdict_chances({}, 0.0), "errors must hold 1"),

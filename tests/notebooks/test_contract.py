@@ -220,7 +220,7 @@ def test_all_notebooks_together_store_two_dozen_images_at_most():
 
 @each
 def test_image_cells_are_tagged(entry, notebook):
-    """What is called phantom... must be one: plots.image_grid(phantom, ...)."""
+    """What is called phantom... must be one: image_grid(phantom, ...)."""
     for cell in notebook.cells:
         if cell.cell_type != "code":
             continue

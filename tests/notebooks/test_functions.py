@@ -1,19 +1,183 @@
 """Functions that a notebook builds and then relies on, each beside an outside judge."""
 
 import math
+from itertools import combinations
 
 import crepes
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pennylane as qp
 import pytest
 import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.patches import Circle, Rectangle
 from scipy.linalg import eigh
+from scipy.optimize import minimize_scalar
+from scipy.special import expit, logit
 from scipy.stats import bootstrap
-from sklearn.metrics import accuracy_score, roc_auc_score
+from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 from written_in import written_in
 
+from hqnn_utils.data import load_breastmnist
+from hqnn_utils.evaluation import calibration
 from hqnn_utils.quantum import CircuitSpec, expectations, init_weights
+
+# ---------------------------------------------------------------- notebook 01: images
+
+
+@pytest.fixture(scope="module")
+def ultrasound():
+    return written_in("01", REPEATS=1)
+
+
+@pytest.fixture
+def data(medmnist_file):
+    return load_breastmnist(source=medmnist_file)
+
+
+def shown_ids(figure):
+    return [axis.get_title().split("\n")[1] for axis in figure.axes if axis.get_title()]
+
+
+def test_image_grid_shows_each_class_in_its_row(ultrasound, data):
+    figure = ultrasound["image_grid"](data, 3, seed=0, title="some images")
+    names = [axis.get_title().split("\n")[0] for axis in figure.axes]
+    assert names == ["malignant"] * 3 + ["benign or normal"] * 3
+    for axis, shown in zip(figure.axes, shown_ids(figure), strict=True):
+        (index,) = np.flatnonzero(data.ids == shown)
+        assert (axis.images[0].get_array() == data.images[index]).all()
+        assert axis.images[0].get_clim() == (0, 255), "grey means the same in every image"
+        assert not axis.axison
+    assert len(set(shown_ids(figure))) == 6
+    assert figure.get_suptitle() == "some images"
+    assert plt.get_fignums() == [], "a returned figure is shown once by the notebook, not twice"
+
+
+def test_image_grid_says_phantom(ultrasound):
+    phantom = load_breastmnist(source="phantom")
+    figure = ultrasound["image_grid"](phantom, 3, seed=0, title="some images")
+    assert figure.get_suptitle() == "PHANTOM (synthetic images): some images"
+
+
+def test_image_grid_draws_by_its_seed(ultrasound, data):
+    first, again, other = (ultrasound["image_grid"](data, 3, seed, "") for seed in (0, 0, 1))
+    assert shown_ids(first) == shown_ids(again) != shown_ids(other)
+
+
+def test_image_grid_leaves_places_empty_where_a_class_is_small(ultrasound, data):
+    few = data.take(np.r_[np.flatnonzero(data.labels == 1)[:2], np.flatnonzero(data.labels == 0)])
+    figure = ultrasound["image_grid"](few, 6, seed=0, title="")
+    assert [len(axis.images) for axis in figure.axes] == [1, 1, 0, 0, 0, 0] + [1] * 6
+
+
+def test_image_grid_shows_no_image_twice(ultrasound, data):
+    six = data.take(np.concatenate([np.flatnonzero(data.labels == label)[:6] for label in (0, 1)]))
+    figure = ultrasound["image_grid"](six, 6, seed=0, title="")
+    assert sorted(shown_ids(figure)) == sorted(six.ids)
+
+
+# ---------------------------------------------------------------- notebook 02: judging
+
+
+@pytest.fixture(scope="module")
+def judging():
+    return written_in("02")
+
+
+def texts(figure):
+    return [t for t in figure.axes[0].texts if t.get_text()]
+
+
+def test_a_drawing_of_resamples_is_readable(judging):
+    """No text runs into another or over the edge."""
+    values = np.array([1, 1, 0, 1, 0, 1, 1, 1])
+    figure = judging["draw_resamples"](values, 3, 0, "share right", "With replacement")
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    found = [t.get_window_extent(renderer) for t in texts(figure)]
+    assert len(found) == 4 * 8 + 2 * 4 + 1
+    assert not any(a.overlaps(b) for a, b in combinations(found, 2))
+    assert all(figure.bbox.contains(*corner) for box in found for corner in box.corners())
+    assert plt.get_fignums() == []
+
+
+def test_a_resample_draws_as_many_images_from_the_sample(judging):
+    values = np.array([1, 1, 0, 1, 0, 1])
+    figure = judging["draw_resamples"](values, 4, 3, "share right", "")
+    letters = [t for t in texts(figure) if len(t.get_text()) == 1]
+    assert len(letters) == 5 * 6
+    rows = {}
+    for letter in letters:
+        rows.setdefault(round(letter.get_position()[1], 3), []).append(letter.get_text())
+    first, *others = rows.values()
+    assert first == list("ABCDEF")
+    assert all(set(row) <= set("ABCDEF") for row in others)
+    assert all(row == sorted(row) for row in others), "one that came again stands beside itself"
+    assert len({tuple(row) for row in others}) > 1
+    assert any(len(set(row)) < 6 for row in others), "some came again"
+    shown = [t.get_text() for t in texts(figure) if t.get_text().startswith("share right")]
+    means = [values[[ord(c) - ord("A") for c in row]].mean() for row in rows.values()]
+    assert shown == [f"share right {mean:.2f}" for mean in means]
+
+
+def test_marks_say_what_is_known_of_an_image_and_that_it_came_again(judging):
+    def marks(values, rows, seed=0):
+        figure = judging["draw_resamples"](np.array(values), rows, seed, "accuracy", "")
+        letters = [t.get_text() for t in texts(figure) if len(t.get_text()) == 1]
+        return figure.axes[0].patches, letters
+
+    assert [type(mark) for mark in marks([1, 0, 1], 0)[0]] == [Circle, Rectangle, Circle]
+    assert [mark.get_linewidth() for mark in marks([1], 1)[0]] == [0.4, 0.4]
+    again = set()
+    for seed in range(8):
+        drawn, letters = marks([1, 1], 1, seed)
+        again.add(letters[2] == letters[3])
+        wanted = [0.4, 2.2 if letters[2] == letters[3] else 0.4]
+        assert [mark.get_linewidth() for mark in drawn[2:]] == wanted
+    assert again == {True, False}
+
+
+RNG = np.random.default_rng(0)
+CHANCES = RNG.random(300)
+TRUTH = (RNG.random(300) < CHANCES**2).astype(int)
+
+
+def test_temperature_divides_the_logits(judging):
+    found = judging["apply_temperature"](np.array([0.2, 0.5, 0.9]), 2.5)
+    np.testing.assert_allclose(found, expit(logit([0.2, 0.5, 0.9]) / 2.5))
+    np.testing.assert_allclose(judging["apply_temperature"](CHANCES, 1.0), CHANCES)
+    ends = judging["apply_temperature"](np.array([0, 1]), 1.0)  # they have no finite logit
+    np.testing.assert_allclose(logit(ends), [logit(1e-12), -logit(1e-12)], rtol=1e-4)
+
+
+def test_the_fitted_temperature_has_the_least_log_loss(judging):
+    found = judging["fit_temperature"](TRUTH, CHANCES)
+    near = (0.98 * found, found, 1.02 * found)
+    scaled = {t: log_loss(TRUTH, expit(logit(CHANCES) / t)) for t in near}
+    assert min(scaled, key=scaled.get) == found
+    judge = minimize_scalar(lambda t: log_loss(TRUTH, expit(logit(CHANCES) / t)), bracket=(0.5, 2))
+    assert found == pytest.approx(judge.x, rel=1e-3)
+    assert type(found) is float
+
+
+def test_a_fitted_temperature_undoes_a_known_one(judging):
+    p = np.tile(CHANCES, 10)
+    labels = (np.random.default_rng(1).random(len(p)) < p).astype(int)  # p is calibrated for these
+    too_sure = judging["apply_temperature"](p, 0.4)
+    found = judging["fit_temperature"](labels, too_sure)
+    assert found == pytest.approx(2.5, rel=0.1)
+    cooled = judging["apply_temperature"](too_sure, found)
+    assert calibration.ece(labels, cooled) < 0.5 * calibration.ece(labels, too_sure)
+    assert np.array_equal(np.argsort(cooled), np.argsort(too_sure)), "the order stays"
+
+
+def test_the_fitted_temperature_is_bounded(judging):
+    perfect, hopeless = np.array([0.1, 0.2, 0.8, 0.9]), np.array([0.9, 0.8, 0.2, 0.1])
+    fit = judging["fit_temperature"]
+    assert fit([0, 0, 1, 1], perfect) == pytest.approx(0.05, rel=0.02)
+    assert fit([0, 0, 1, 1], hopeless) == pytest.approx(20, rel=0.02)
+    assert fit([1, 1, 1], np.array([0.4, 0.3, 0.2])) == pytest.approx(20, rel=0.02)
+
 
 # ---------------------------------------------------------------- notebook 07: circuits for images
 

@@ -2,13 +2,12 @@
 
 from itertools import combinations, pairwise
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
-from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch, Rectangle
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
 
 from hqnn_utils import plots
 from hqnn_utils.plots import board
@@ -74,7 +73,6 @@ def assert_readable(figure):
         plots.split_bars(OFFICIAL, "The official split"),
         plots.split_bars(BY_CLASS),
         plots.split_bars({"train": 1000, "val": 12, "calibration": 15, "test": 9}),
-        plots.resampling([1, 1, 0, 1, 0, 1, 1, 1], title="With replacement"),
     ],
 )
 def test_drawings_are_readable(figure):
@@ -194,45 +192,3 @@ def test_any_split_is_readable(parts):
 )
 def test_ink_has_contrast(colour, ink):
     assert board.ink_on(colour) == ink
-
-
-# ------------------------------------------------------------------------------ resampling
-
-
-def test_a_resample_draws_as_many_images_from_the_sample():
-    values = np.array([1, 1, 0, 1, 0, 1])
-    figure = plots.resampling(values, rows=4, seed=3)
-    letters = [t for t in texts(figure) if len(t.get_text()) == 1]
-    assert len(letters) == 5 * 6
-    rows = {}
-    for letter in letters:
-        rows.setdefault(round(letter.get_position()[1], 3), []).append(letter.get_text())
-    first, *others = rows.values()
-    assert first == list("ABCDEF")
-    assert all(set(row) <= set("ABCDEF") for row in others)
-    assert len({tuple(row) for row in others}) > 1
-    assert any(len(set(row)) < 6 for row in others), "some came again"
-    shown = [t for t in words(figure) if t.startswith("share right")]
-    means = [values[[ord(c) - ord("A") for c in row]].mean() for row in rows.values()]
-    assert shown == [f"share right {mean:.2f}" for mean in means]
-
-
-def test_marks_say_what_is_known_of_an_image_and_that_it_came_again():
-    figure = plots.resampling([1, 0, 1], rows=0)
-    assert [type(p) for p in figure.axes[0].patches] == [Circle, Rectangle, Circle]
-    figure = plots.resampling([1], rows=1)
-    assert [p.get_linewidth() for p in figure.axes[0].patches] == [0.4, 0.4]
-    figure = plots.resampling([1, 1], rows=1, seed=1)
-    drawn = [t.get_text() for t in texts(figure) if len(t.get_text()) == 1][2:]
-    edges = [p.get_linewidth() for p in figure.axes[0].patches][2:]
-    assert edges == [0.4, 2.2 if drawn[0] == drawn[1] else 0.4]
-
-
-def test_another_statistic_has_its_name():
-    figure = plots.resampling([1, 0, 1], rows=1, statistic=np.sum, name="right")
-    assert "right 2.00" in words(figure)
-
-
-def test_more_images_than_letters_is_an_error():
-    with pytest.raises(ValueError, match="1 to 26 images, one a letter; got 27"):
-        plots.resampling([1] * 27)

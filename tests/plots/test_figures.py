@@ -30,10 +30,9 @@ def legend(axis):
     return [t.get_text() for t in axis.get_legend().get_texts()]
 
 
-def draw_all(data, banner):
+def draw_all(banner):
     curves = {"linear": history(0.6, 0.9), "dressed": history(0.7, 0.8)}
     return [
-        plots.image_grid(data, per_class=3),
         plots.training_curves(curves, {"linear": 2}, banner=banner),
         plots.threshold_view(truth, chance, 0.5, banner=banner),
         plots.seed_dots({"linear": [0.8, 0.9]}, banner=banner),
@@ -43,52 +42,9 @@ def draw_all(data, banner):
 def test_titles_say_phantom_exactly_when_it_is_one(medmnist_file):
     plt.close("all")  # figures that other tests left open are not the question here
     phantom, real = load_breastmnist(source="phantom"), load_breastmnist(source=medmnist_file)
-    assert all(f.get_suptitle().startswith(BANNER) for f in draw_all(phantom, phantom.banner))
-    assert not any("PHANTOM" in f.get_suptitle() for f in draw_all(real, real.banner))
+    assert all(f.get_suptitle().startswith(BANNER) for f in draw_all(phantom.banner))
+    assert not any("PHANTOM" in f.get_suptitle() for f in draw_all(real.banner))
     assert plt.get_fignums() == [], "a returned figure is shown once by the notebook, not twice"
-
-
-# ------------------------------------------------------------------------------- images
-
-
-@pytest.fixture
-def data(medmnist_file):
-    return load_breastmnist(source=medmnist_file)
-
-
-def shown_ids(figure):
-    return [axis.get_title().split("\n")[1] for axis in figure.axes if axis.get_title()]
-
-
-def test_image_grid_shows_each_class_in_its_row(data):
-    figure = plots.image_grid(data, per_class=3, title="some images")
-    names = [axis.get_title().split("\n")[0] for axis in figure.axes]
-    assert names == ["malignant"] * 3 + ["benign or normal"] * 3
-    for axis, shown in zip(figure.axes, shown_ids(figure), strict=True):
-        (index,) = np.flatnonzero(data.ids == shown)
-        assert (axis.images[0].get_array() == data.images[index]).all()
-        assert axis.images[0].get_clim() == (0, 255), "grey means the same in every image"
-        assert not axis.axison
-    assert len(set(shown_ids(figure))) == 6
-    assert figure.get_suptitle() == "some images"
-
-
-def test_image_grid_draws_by_its_seed(data):
-    first, again, other = (plots.image_grid(data, 3, seed) for seed in (0, 0, 1))
-    assert shown_ids(first) == shown_ids(again) != shown_ids(other)
-    assert shown_ids(plots.image_grid(data, 3)) == shown_ids(first)
-    assert plots.image_grid(data).get_suptitle() == "Breast ultrasound"
-
-
-def test_image_grid_leaves_places_empty_where_a_class_is_small(data):
-    few = data.take(np.r_[np.flatnonzero(data.labels == 1)[:2], np.flatnonzero(data.labels == 0)])
-    figure = plots.image_grid(few)
-    assert [len(axis.images) for axis in figure.axes] == [1, 1, 0, 0, 0, 0] + [1] * 6
-
-
-def test_image_grid_shows_no_image_twice(data):
-    six = data.take(np.concatenate([np.flatnonzero(data.labels == label)[:6] for label in (0, 1)]))
-    assert sorted(shown_ids(plots.image_grid(six, per_class=6))) == sorted(six.ids)
 
 
 # ----------------------------------------------------------------------------- training
