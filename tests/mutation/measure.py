@@ -27,6 +27,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections import Counter
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -118,8 +119,9 @@ def configure(folder: Path, room: Room) -> None:
         conftest.write(SHORT_FIRST)
 
 
-# Most mutants fall at once; a test that takes long is asked last, and over LONG seconds never.
-LONG = 4.0
+# Most mutants fall at once; a test that takes long is asked last, and one that takes longer than
+# LONG seconds only where there is no other.
+LONG = 20.0
 SHORT_FIRST = f"""
 
 @pytest.hookimpl(trylast=True)
@@ -131,7 +133,7 @@ def pytest_collection_modifyitems(config, items):
         seconds = json.loads(Path("mutmut-stats.json").read_text())["duration_by_test"]
     except FileNotFoundError:
         return
-    short = [item for item in items if seconds.get(item.nodeid, 0) <= {LONG}]
+    short = [item for item in items if seconds.get(item.nodeid, 0) <= {LONG}] or items
     of_file = Counter()
     for item in short:
         of_file[item.path] += seconds.get(item.nodeid, 0)
@@ -234,15 +236,15 @@ def counted(folder: Path, outcome: dict[str, str], mutants: int) -> dict:
     left = {m: what for m, what in sorted(outcome.items()) if what != "killed"}
     survived = sum(what in ("survived", "no tests") for what in left.values())
     killed = mutants - len(left)
+    changes = {m: changed_lines(mutmut(folder, "show", m)) for m in left}
     return {
         "mutants": mutants,
         "killed": killed,
         "unclear": len(left) - survived,
         "survived": survived,
         "score": round(killed / mutants, 3),
-        "not_killed": {
-            m: [what, *changed_lines(mutmut(folder, "show", m))] for m, what in left.items()
-        },
+        "kinds": dict(Counter(map(kind_of, changes.values())).most_common()),
+        "not_killed": {m: [what, *changes[m]] for m, what in left.items()},
     }
 
 
@@ -253,6 +255,30 @@ def changed_lines(diff: str) -> list[str]:
         for line in diff.splitlines()
         if line[:1] in "+-" and line[:3] not in ("+++", "---")
     ]
+
+
+TEXT = re.compile(r'("[^"]*"|\'[^\']*\')')
+# What a mutant that was not killed changes, by what stands in its lines; the first that fits.
+KINDS = {
+    "the place where a tensor lies, which only a GPU tells": r"device|\.to\(|[sS]caler|autocast",
+    "the words of an error or a warning": r"raise |Error\(|warn|\{error\}|cause\(|message",
+    "a check of our own that never fails": r"strict=|numbers\(|by_name\(",
+    "a number type": r"dtype|astype|, float\)|, int\)",
+    "the look of a progress bar": r"ncols|mininterval|tqdm|postfix|unit=|desc=",
+}
+
+
+def kind_of(lines: list[str]) -> str:
+    """What a change concerns, so that many survivors can be looked through."""
+    before, after = ("\n".join(one[1:] for one in lines if one[0] == sign) for sign in "-+")
+    if TEXT.sub("", before) == TEXT.sub("", after):
+        return "a text"
+    for kind, pattern in KINDS.items():
+        if re.search(pattern, before):
+            return kind
+    if before.replace("=", "") == after.replace("=", "") and re.search("[<>]", before):
+        return "a tie: < or <="
+    return "other"
 
 
 def read_scores() -> dict[str, dict]:

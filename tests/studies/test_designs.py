@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 from test_tables import record
@@ -31,6 +32,14 @@ BY_DESIGN = pytest.mark.parametrize("design", DESIGNS.values(), ids=DESIGNS)
 
 
 # ---------------------------------------------------------------- the plan
+
+
+def test_the_designs_are_those_of_the_file_beside_the_plans():
+    """They are read when the module is loaded; read once more they are the same."""
+    assert designs._read() == DESIGNS
+    file = Path(designs.plans_dir()) / "hypotheses_v2.json"
+    assert set(DESIGNS) <= set(re.findall(r'"(\w+)"', file.read_text()))
+    assert all(isinstance(c, Claim) for one in DESIGNS.values() for c in one.claims + one.others)
 
 
 @BY_DESIGN
@@ -329,3 +338,39 @@ def test_nothing_is_supported_on_shuffled_labels():
     assert (table["runs"] == 10).all()
     aucs = designs.aucs_of(measured("shuffled_v2"))
     assert ((aucs["low"] < 0.5) & (aucs["high"] > 0.5)).all()
+
+
+# ---------------------------------------------------------------- the course's answer
+
+
+def told(*rows):
+    """A table of verdicts: name of the claim, A, B, verdict."""
+    table = pd.DataFrame(rows, columns=["claim", "A", "B", "verdict"])
+    return table.set_index("claim")
+
+
+def test_the_answer_in_one_sentence():
+    """Counted by hand; a comparison that is only shown has no verdict and is not counted."""
+    main, other = designs.BREAST_IMAGES[:2]
+    judged = {
+        main: told(
+            ("H1", "circuit", "mlp", "undecided"),
+            ("H2", "circuit", "cosines", "equivalent within two points"),
+            ("H3", "circuit", "linear", "undecided"),
+            ("S1", "frozen", "linear", ""),
+        ),
+        other: told(("H1", "circuit", "mlp", "at least two points excluded")),
+        "planted_v2": told(
+            ("P1", "circuit", "mlp", "supported"), ("P2", "circuit", "linear", "undecided")
+        ),
+    }
+    assert designs.answer_in_words(judged) == (
+        "In 4 planned comparisons on breast images (3 questions, asked in 2 tables of the same "
+        "images), no circuit was found to add to the AUC of a classifier (main table: 1 equivalent "
+        "within two points, 0 at least two points excluded, 2 undecided), while the same judge "
+        "says so in 1 of 2 comparisons where a circuit had made the labels."
+    )
+    judged[main].loc["H1", "verdict"] = "supported"
+    found = designs.answer_in_words(judged)
+    assert f"a circuit (H1 in {main}) was found to add" in found
+    assert "1 undecided)" in found
