@@ -38,11 +38,22 @@ class Classifier(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(N, channels, H, W) -> (N, 2)."""
+        self._check(x)
         features = self.backbone(x)  # (N, n_features)
         if not torch.is_autocast_enabled(x.device.type):
             return self.head(features)
         with torch.autocast(x.device.type, enabled=False):
             return self.head(features.float())
+
+    def _check(self, x: torch.Tensor) -> None:
+        weights = next(self.backbone.parameters(), None)
+        if weights is None or torch.is_autocast_enabled(x.device.type):
+            return
+        if x.is_floating_point() and x.dtype != weights.dtype:
+            raise ValueError(
+                f"the images are {x.dtype}, the model is {weights.dtype}: "
+                f"give it images.to({weights.dtype})"
+            )
 
 
 def _features_expected(head: nn.Module) -> int | None:

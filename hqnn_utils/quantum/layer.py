@@ -11,6 +11,7 @@ from torch import nn
 
 from hqnn_utils.quantum.engine.compiled import kernel_for
 from hqnn_utils.quantum.engine.fused import expectations, refuse_unknown
+from hqnn_utils.quantum.engine.kept import refuse_batched, refuse_transforms
 from hqnn_utils.quantum.engine.sampled import (
     DEFAULT_SAMPLES,
     estimate_expectations,
@@ -88,6 +89,24 @@ def _gradient_method(device_name: str, shots: int | None) -> str:
     return "parameter-shift"
 
 
+class _FirstOnly(torch.autograd.Function):
+    """The values as they are, which can be differentiated once."""
+
+    @staticmethod
+    def forward(ctx, values, what):
+        ctx.what = what
+        return values.view_as(values)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        refuse_batched(gradient)
+        if torch.is_grad_enabled():
+            raise ValueError(
+                f"{ctx.what} gives no second derivatives (create_graph=True); engine='fused' does"
+            )
+        return gradient, None
+
+
 def _pennylane_engine(spec: CircuitSpec, options: Options):
     """A QNode on any PennyLane device, batched where the device and the gradient method allow
     it.
@@ -97,6 +116,8 @@ def _pennylane_engine(spec: CircuitSpec, options: Options):
     if device is None:
         device = "default.qubit" if noise is None else "default.mixed"
     method = _gradient_method(device if isinstance(device, str) else device.name, shots)
+    name = device if isinstance(device, str) else device.name
+    what = f"engine 'pennylane' on {name}, which computes gradients by {method},"
     qnode = build_qnode(spec, device=device, shots=shots, noise=noise, diff_method=method)
 
     def batched(inputs, weights):
@@ -106,11 +127,14 @@ def _pennylane_engine(spec: CircuitSpec, options: Options):
         return torch.stack([batched(row, weights) for row in inputs])
 
     def run(inputs, weights):
+        if method == "backprop":  # plain operations, which every transform knows
+            return batched(inputs, weights)
+        refuse_transforms(what)
         wants_gradient = inputs.requires_grad or weights.requires_grad
         # Parameter-shift cannot differentiate a batched input.
         if method == "parameter-shift" and torch.is_grad_enabled() and wants_gradient:
-            return one_by_one(inputs, weights)
-        return batched(inputs, weights)
+            return _FirstOnly.apply(one_by_one(inputs, weights), what)
+        return _FirstOnly.apply(batched(inputs, weights), what)
 
     return run
 

@@ -133,6 +133,16 @@ def check_out(tree: Tree, out: Path, targets: Iterable[Path] = ()) -> None:
 ROOM = 50 * 10**6  # bytes: the largest product, the book, has about 30 MB
 
 
+def need_writable(paths: Iterable[Path]) -> None:
+    """SystemExit where one of these files could not be written: before the first one is."""
+    paths = list(paths)
+    for folder in {path.parent: None for path in paths}:
+        need_room(folder, 10**6)
+    for path in paths:
+        if path.exists() and not (path.is_file() and os.access(path, os.W_OK)):
+            raise SystemExit(f"{path} cannot be written: nothing was done")
+
+
 def need_room(folder: Path, room: int = ROOM) -> None:
     """SystemExit where a folder cannot be written or has too little room: before the work.
 

@@ -7,11 +7,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from coursekit import answer, quizzes, tables
 from coursekit.addresses import clean_address, clone_address, launch_links, remote_address
 from coursekit.alt import write_alts
-from coursekit.files import Tree, read, tags, write, write_text
+from coursekit.files import Tree, need_writable, read, tags, write, write_text
 from coursekit.folding import fold
 
 BADGES = {
@@ -118,24 +119,43 @@ def sync(tree: Tree, check: bool = False, entries: list[dict] | None = None) -> 
     in the README.
     """
     course, times = tree.course(), tree.times()
-    stale = sync_notebooks(tree, check, entries)
+    notebooks = _renewed_notebooks(tree, course, entries)
     old = tree.readme.read_text(encoding="utf-8")
     made = {
         tree.readme: _renewed_readme(tree, old, course, times),
         tree.results / answer.PICTURE: answer.picture(),
     }
-    for path, new in made.items():
-        if not path.exists() or path.read_text(encoding="utf-8") != new:
-            stale.append(path.name)
-            if not check:
-                write_text(new, path)
-    return stale
+    texts = {
+        path: new
+        for path, new in made.items()
+        if not path.exists() or path.read_text(encoding="utf-8") != new
+    }
+    if not check:
+        need_writable([*notebooks, *texts])
+        _write_all(notebooks, texts)
+    return [path.name for path in (*notebooks, *texts)]
 
 
 def sync_notebooks(tree: Tree, check: bool = False, entries: list[dict] | None = None) -> list[str]:
     """The part of ``sync`` that reads no records: what is generated in notebooks."""
-    course, times = tree.course(), tree.times()
-    stale = []
+    stale = _renewed_notebooks(tree, tree.course(), entries)
+    if not check:
+        need_writable(stale)
+        _write_all(stale, {})
+    return [path.name for path in stale]
+
+
+def _write_all(notebooks: dict, texts: dict[Path, str]) -> None:
+    for path, notebook in notebooks.items():
+        write(notebook, path)
+    for path, text in texts.items():
+        write_text(text, path)
+
+
+def _renewed_notebooks(tree: Tree, course: dict, entries: list[dict] | None) -> dict:
+    """Path -> notebook with all that is generated in it, for those that are stale."""
+    times = tree.times()
+    stale = {}
     for entry in course["notebooks"] if entries is None else entries:
         path = tree.path_of(entry)
         if not path.exists():
@@ -144,9 +164,7 @@ def sync_notebooks(tree: Tree, check: bool = False, entries: list[dict] | None =
         has_quiz = quizzes.quiz_path(tree, entry["name"][:2]).exists()
         placed = has_quiz and quizzes.place(notebook, entry["name"][:2])
         if _renew_cells(notebook, course, entry, times) or placed:
-            stale.append(path.name)
-            if not check:
-                write(notebook, path)
+            stale[path] = notebook
     return stale
 
 
@@ -183,8 +201,10 @@ def retarget(tree: Tree, repository: str | None) -> str:
     new, found = re.subn(r"(?m)^repository: \S+", lambda _: f"repository: {address}", old)
     if found != 1:
         raise SystemExit(f"{tree.course_file} has {found} lines 'repository: ...', expected one")
-    write_text(new, tree.course_file)
-    sync_notebooks(tree)
+    # All of it is made before any of it is written.
+    notebooks = _renewed_notebooks(tree, tree.course() | {"repository": address}, None)
+    need_writable([tree.course_file, *notebooks])
+    _write_all(notebooks, {tree.course_file: new})
     return address
 
 

@@ -5,12 +5,14 @@ import shutil
 
 import pytest
 import torch
-from coursekit import running
+import yaml
+from coursekit import generated, running
 from coursekit.files import HERE, Tree
 from torch.autograd import forward_ad
 
+from hqnn_utils.models import build_model
 from hqnn_utils.quantum import CircuitSpec, QuantumLayer
-from hqnn_utils.quantum.engine import cosines, gates, measurement, register, uploads
+from hqnn_utils.quantum.engine import compiled, cosines, gates, measurement, register, uploads
 
 CIRCUITS = {
     "cosines": CircuitSpec(n_qubits=3),
@@ -91,6 +93,76 @@ def test_next_call_is_right_after(circuit, around):
         torch.testing.assert_close(now, before)
 
 
+ENGINES = {
+    "lightning": dict(engine="pennylane", device="lightning.qubit"),
+    "shots": dict(engine="pennylane", shots=10),
+    "sampled": dict(engine="sampled", samples=10, seed=0),
+    "fused": {},
+    "torch path": {},
+    "backprop": dict(engine="pennylane"),
+}
+
+
+def second_derivatives(layer, x):
+    x = x.clone().requires_grad_()
+    (first,) = torch.autograd.grad(layer(x).sum(), x, create_graph=True)
+    return torch.autograd.grad(first.sum(), x)[0]
+
+
+def batched_gradients(layer, x):
+    return torch.autograd.functional.jacobian(layer, x, vectorize=True)
+
+
+TRANSFORMS = {
+    "vmap": SURROUNDINGS["vmap"],
+    "torch.func.grad": SURROUNDINGS["torch.func.grad"],
+    "jvp": SURROUNDINGS["jvp"],
+    "forward mode": forward_mode,
+    "jacrev": lambda layer, x: torch.func.jacrev(layer)(x),
+    "jacfwd": lambda layer, x: torch.func.jacfwd(layer)(x),
+    "hessian": lambda layer, x: torch.func.hessian(lambda v: layer(v).sum())(x),
+    "second derivatives": second_derivatives,
+    "batched gradients": batched_gradients,
+}
+REFUSED = [
+    *((engine, around) for engine in ("lightning", "shots", "sampled") for around in TRANSFORMS),
+    ("fused", "batched gradients"),
+    ("torch path", "batched gradients"),
+]
+REFUSED.remove(("sampled", "second derivatives"))
+
+
+@pytest.mark.parametrize(("engine", "around"), REFUSED)
+def test_a_transform_that_an_engine_does_not_know(engine, around, monkeypatch):
+    """Our error names an engine that knows it, and that one does."""
+    spec = CIRCUITS["cosines"]
+    if engine == "torch path":
+        monkeypatch.setattr(compiled, "is_installed", lambda: False)
+    x = torch.linspace(0.1, 0.6, 6, dtype=torch.double).reshape(2, 3)
+    layer = QuantumLayer(spec, **ENGINES[engine]).double()
+    with pytest.raises(ValueError, match="engine='fused' does|does engine='pennylane'") as said:
+        TRANSFORMS[around](layer, x)
+    named = "backprop" if "does engine='pennylane'" in str(said.value) else "fused"
+    does = QuantumLayer(spec, **ENGINES[named]).double()
+    judge = QuantumLayer(spec, engine="pennylane").double()
+    for other in (does, judge):
+        other.load_state_dict(layer.state_dict())
+    found, wanted = (TRANSFORMS[around](one, x) for one in (does, judge))
+    torch.testing.assert_close(found, wanted)
+
+
+@pytest.mark.parametrize("circuit", CIRCUITS)
+def test_on_the_device_meta(circuit):
+    spec = CIRCUITS[circuit]
+    x = torch.zeros(3, spec.n_inputs, device="meta")
+    assert QuantumLayer(spec).to("meta")(x).shape == (3, spec.n_outputs)
+
+
+def test_images_in_double_precision_on_a_model_that_is_not():
+    with pytest.raises(ValueError, match="images are torch.float64, the model is torch.float32"):
+        build_model()(torch.zeros(2, 1, 28, 28, dtype=torch.double))
+
+
 @pytest.fixture
 def stored(tmp_path):
     """A course with one notebook, its record, and what else lies beside it."""
@@ -156,6 +228,34 @@ def test_new_records_replace_the_old_ones_when_they_are_complete(stored, monkeyp
     folder = tree.results / entry["name"]
     there = sorted(str(p.relative_to(folder)) for p in folder.rglob("*.json"))
     assert there == ["curves/c.json", "new.json"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [generated.sync_notebooks, lambda tree: generated.retarget(tree, "someone/course")],
+    ids=["sync", "retarget"],
+)
+def test_what_cannot_be_written_is_known_before_the_first_write(tree_of_two, monkeypatch, command):
+    before = everything(tree_of_two)
+    (_, last) = tree_of_two.course()["notebooks"]
+    known = os.access
+    locked = str(tree_of_two.path_of(last))
+    monkeypatch.setattr(os, "access", lambda p, mode: str(p) != locked and known(p, mode))
+    with pytest.raises(SystemExit, match="ipynb cannot be written: nothing was done"):
+        command(tree_of_two)
+    assert everything(tree_of_two) == before
+
+
+@pytest.fixture
+def tree_of_two(tmp_path):
+    """A course of two notebooks whose generated parts are stale."""
+    tree = Tree(tmp_path / "course")
+    tree.notebooks.mkdir(parents=True)
+    course = HERE.course() | {"notebooks": HERE.course()["notebooks"][:2]}
+    tree.course_file.write_text(yaml.safe_dump(course | {"repository": "an/other"}))
+    for entry in course["notebooks"]:
+        shutil.copy(HERE.path_of(entry), tree.path_of(entry))
+    return tree
 
 
 def test_two_make_notebooks_at_once(stored, hold):

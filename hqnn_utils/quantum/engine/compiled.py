@@ -13,7 +13,7 @@ from importlib.util import find_spec
 import numpy as np
 import torch
 
-from hqnn_utils.quantum.engine.kept import in_a_transform
+from hqnn_utils.quantum.engine.kept import in_a_transform, refuse_batched
 from hqnn_utils.quantum.engine.plan import plan
 from hqnn_utils.quantum.engine.program import make_program
 from hqnn_utils.quantum.engine.uploads import UPLOADS
@@ -259,6 +259,7 @@ class _Compiled(torch.autograd.Function):
     @staticmethod
     def backward(ctx, gradient):
         x, weights, given = ctx.saved_tensors
+        refuse_batched(gradient)
         if torch.is_grad_enabled() or in_a_transform():
             found = _torch_gradients(ctx, (x, weights, given), gradient)
             return *found, None, None

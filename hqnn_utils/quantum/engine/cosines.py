@@ -20,7 +20,7 @@ from functools import lru_cache
 import numpy as np
 import torch
 
-from hqnn_utils.quantum.engine.kept import in_a_transform, kept
+from hqnn_utils.quantum.engine.kept import in_a_transform, kept, refuse_batched
 from hqnn_utils.quantum.engine.measurement import observable_masks, parity, qubit_bits
 from hqnn_utils.quantum.spec import CircuitSpec
 
@@ -70,6 +70,7 @@ class _MeanOfCosines(torch.autograd.Function):
     @staticmethod
     def backward(ctx, gradient):
         (angles,) = ctx.saved_tensors
+        refuse_batched(gradient)
         return angles.sin().mul_((gradient / -angles.shape[2]).unsqueeze(2))
 
 

@@ -53,3 +53,22 @@ def in_a_transform(tensor: torch.Tensor | None = None) -> bool:
         or torch.compiler.is_compiling()
         or (tensor is not None and type(tensor) not in (torch.Tensor, torch.nn.Parameter))
     )
+
+
+def refuse_transforms(what: str) -> None:
+    """Raise a ValueError inside ``vmap``, ``torch.func`` and forward-mode derivatives."""
+    if torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0:
+        raise ValueError(
+            f"{what} goes neither through vmap and torch.func nor through forward-mode "
+            "derivatives; engine='fused' does"
+        )
+
+
+def refuse_batched(gradient: torch.Tensor) -> None:
+    """Raise a ValueError for several gradients in one backward pass."""
+    if torch._C._functorch.is_legacy_batchedtensor(gradient):
+        raise ValueError(
+            "several gradients in one backward pass (is_grads_batched=True, vectorize=True) do "
+            "not go through this engine; torch.func.jacrev with engine='fused' makes them, and so "
+            "does engine='pennylane' on default.qubit without shots"
+        )

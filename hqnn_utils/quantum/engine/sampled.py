@@ -24,7 +24,7 @@ from dataclasses import dataclass
 import torch
 
 from hqnn_utils.quantum.engine.cosines import only_cosines, x_strings
-from hqnn_utils.quantum.engine.kept import kept
+from hqnn_utils.quantum.engine.kept import kept, refuse_batched, refuse_transforms
 from hqnn_utils.quantum.engine.measurement import observable_masks
 from hqnn_utils.quantum.spec import CircuitSpec
 from hqnn_utils.runtime import whole_number
@@ -79,6 +79,7 @@ def estimate_expectations(
     ValueError : a circuit outside the family, too few samples, shapes that do not fit.
     """
     refuse_others(spec)
+    refuse_transforms("engine 'sampled'")
     whole_number("samples", samples, 2, "an error bar needs two")
     _check_shapes(spec, inputs, weights)
     table = _table(spec)
@@ -144,6 +145,7 @@ class _Means(torch.autograd.Function):
     @staticmethod
     def backward(ctx, by_mean, _):
         uploads, weights, patterns = ctx.saved_tensors
+        refuse_batched(by_mean)
         counts = ctx.table.counts.to(uploads)
         by_uploads, by_weights = torch.zeros_like(uploads), torch.zeros_like(weights)
         scale = (-by_mean / len(patterns)).to(uploads.dtype).unsqueeze(-1)

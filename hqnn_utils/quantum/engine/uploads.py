@@ -101,8 +101,9 @@ class AmplitudeUpload(Upload):
     """The features are the state."""
 
     def check(self, x: torch.Tensor) -> None:
-        """A row of zeros has no direction. Within a transform nobody can see one: it gives NaN."""
-        if not in_a_transform(x) and bool((x.detach() == 0).all(dim=1).any()):
+        """A row of zeros has no direction. Within a transform and on the device ``meta``
+        nobody can see one; a transform gives NaN."""
+        if not (in_a_transform(x) or x.is_meta) and bool((x.detach() == 0).all(dim=1).any()):
             raise ValueError(
                 "amplitude encoding cannot normalise a row of zeros: "
                 "drop it or add a constant feature"
