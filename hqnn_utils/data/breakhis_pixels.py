@@ -115,8 +115,8 @@ def resized_images(
 
 
 def _key(paths: list[Path], how: Resizing) -> str:
-    """Name of a cache entry. The 2 counts the ways in which this module has resized so far."""
-    key = hashlib.sha256(f"2|{how.size}|{how.crop}".encode())
+    """Name of a cache entry. The 3 counts the ways in which this module has resized so far."""
+    key = hashlib.sha256(f"3|{how.size}|{how.crop}".encode())
     for path in paths:
         about = path.stat()
         key.update(f"|{path.name}:{about.st_size}:{about.st_mtime_ns}".encode())

@@ -197,12 +197,12 @@ def _compute(
 def _read(path: Path) -> np.ndarray | None:
     """What the cache holds; ``None`` where it holds nothing, or something else than was written."""
     try:
-        try:
-            about, content = read_sealed(path)
-            if about.get("key", path.stem) != path.stem:
-                raise SealError(f"it holds the features of {about['key'][:12]}...")
-        except NoSealError:
-            content = path.read_bytes()  # of an earlier version, if it has the right length
+        about, content = read_sealed(path)
+        # Without a key nobody can tell whose features these are: two files may have been exchanged.
+        if "key" not in about:
+            raise NoSealError("it does not say whose features it holds")
+        if about["key"] != path.stem:
+            raise SealError(f"it holds the features of {about['key'][:12]}...")
         stream = io.BytesIO(content)
         found = np.load(stream, allow_pickle=False)
         if stream.tell() != len(content):
@@ -211,7 +211,8 @@ def _read(path: Path) -> np.ndarray | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (SealError, ValueError, EOFError) as error:
-        warnings.warn(f"features are computed anew: {path} is damaged ({error})", stacklevel=4)
+        what = "damaged, or of an earlier version" if isinstance(error, NoSealError) else "damaged"
+        warnings.warn(f"features are computed anew: {path} is {what} ({error})", stacklevel=4)
         return None
     except OSError as error:
         warnings.warn(

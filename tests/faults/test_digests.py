@@ -347,3 +347,13 @@ def test_two_cached_features_that_were_exchanged(tmp_path):
     for path in both:
         with pytest.warns(UserWarning, match=r"computed anew: .* \(it holds the features of"):
             assert features._read(path) is None
+
+
+def test_cached_features_of_before_say_not_whose_they_are(tmp_path):
+    """Files without a digest, and those whose digest holds no key, are computed anew."""
+    plain, sealed = tmp_path / "a.npy", tmp_path / "b.npy"
+    np.save(plain, np.zeros(9, np.float32))
+    write_sealed(sealed, plain.read_bytes())
+    for path in (plain, sealed):
+        with pytest.warns(UserWarning, match="computed anew: .* of an earlier version"):
+            assert features._read(path) is None
