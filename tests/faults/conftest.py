@@ -82,6 +82,7 @@ def script(tmp_path):
         process = subprocess.Popen(
             [sys.executable, "-c", text, *map(str, arguments)],
             env={**os.environ, **known, **environment},
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -10,10 +10,14 @@ import tarfile
 import time
 from io import BytesIO
 
+import numpy as np
 import pytest
+import torch
 from fault_toys import ROOT, until
 
-from hqnn_utils.data import archive
+from hqnn_utils.data import archive, load_breastmnist
+from hqnn_utils.models.backbones import build_backbone
+from hqnn_utils.models.features import extract_features
 from hqnn_utils.records import Record, RecordError, append_record, fold, load_all, load_family
 from hqnn_utils.records import families as families_module
 from hqnn_utils.records.families import appended
@@ -523,3 +527,37 @@ def test_a_scheduler_that_dies_midway_is_named(script, tmp_path):
     said = study.communicate(timeout=90)[0]
     assert said.startswith("StudyError")
     assert "the scheduler does not answer" in said
+
+
+CACHING = """
+import sys
+import numpy as np, torch
+from hqnn_utils.data import load_breastmnist
+from hqnn_utils.models.backbones import build_backbone
+from hqnn_utils.models.features import extract_features
+torch.manual_seed(int(sys.argv[2]))
+backbone = build_backbone("small_cnn")
+data = load_breastmnist(source="phantom", size=28)
+print("ready", flush=True)
+sys.stdin.readline()
+np.save(sys.argv[3], extract_features(backbone, data, cache=sys.argv[1]))
+"""
+
+
+def test_three_processes_and_one_feature_cache(script, tmp_path):
+    """Two of the same network and one of another begin at once: none takes another's features."""
+    cache, weights = tmp_path / "cache", (0, 0, 1)
+    made = [tmp_path / f"{i}.npy" for i in range(3)]
+    several = [script(CACHING, cache, seed, path) for seed, path in zip(weights, made, strict=True)]
+    for process in several:
+        assert process.stdout.readline().startswith("ready"), process.stderr.read()
+    for process in several:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    assert [process.wait(60) for process in several] == [0, 0, 0]
+    assert sorted(path.suffix for path in cache.iterdir()) == [".npy", ".npy"]
+    data = load_breastmnist(source="phantom", size=28)
+    for seed, path in zip(weights, made, strict=True):
+        torch.manual_seed(seed)
+        alone = extract_features(build_backbone("small_cnn"), data, cache=tmp_path / "alone")
+        np.testing.assert_array_equal(np.load(path), alone)
