@@ -10,6 +10,7 @@ import pytest
 from coursekit.files import HERE, read, tags, write
 from coursekit.running import run_notebook
 from coursekit.student import needed_later, student_version
+from nbformat.v4 import new_code_cell
 
 from hqnn_utils.records import load_record
 
@@ -17,15 +18,59 @@ ENTRIES = HERE.course()["notebooks"]
 LIMIT = 45  # seconds, DESIGN's budget for smoke on two cores
 
 
+# A solution may build on earlier ones, on what the page has not changed since.
+REMEMBER = """\
+_before, _answers = dict(globals()), globals().get("_answers", {})
+for _name, (_solved, _open) in _answers.items():
+    if globals().get(_name) is _open:
+        globals()[_name] = _solved"""
+FORGET = """\
+for _name in [name for name in globals() if not name.startswith("_")]:
+    _now, _was = globals()[_name], _before.get(_name)
+    if _now is not _was:
+        _answers[_name] = (_now, _was)
+        globals()[_name] = _was
+        if _name not in _before:
+            del globals()[_name]"""
+
+
+def rehearsed(entry):
+    """The student version; behind each exercise its solution is tried and forgotten again.
+
+    So one run shows both: the solutions are right, and a page on which nothing is solved can be
+    read to its end. nbval runs the page that builds on its solutions.
+    """
+    solutions = iter([c for c in read(HERE.path_of(entry)).cells if "solution" in tags(c)])
+    notebook = student_version(read(HERE.path_of(entry)), HERE.course(), entry, {})
+    cells = []
+    for cell in notebook.cells:
+        cells.append(cell)
+        if "exercise" in tags(cell):
+            cells += [new_code_cell(REMEMBER), next(solutions), new_code_cell(FORGET)]
+    assert list(solutions) == []
+    notebook.cells = cells
+    return notebook
+
+
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e["name"])
 def test_smoke(entry, tmp_path):
+    """Solved and unsolved: where a page builds on what students write, it goes on without it."""
+    write(rehearsed(entry), tmp_path / "student.ipynb")
     notebook, seconds = run_notebook(
-        HERE.path_of(entry), tmp_path / "out.ipynb", "smoke", tmp_path / "results"
+        tmp_path / "student.ipynb", tmp_path / "out.ipynb", "smoke", tmp_path / "results"
     )
     print(f"{entry['name']}: smoke {seconds:.0f} s (budget {LIMIT} s on two idle cores)")
-    solved = [c for c in notebook.cells if "solution" in tags(c)]
-    for cell in solved:
-        assert "RIGHT: " in json.dumps(cell.outputs), cell.source
+    shown = {tag: [] for tag in ("exercise", "solution", "carry-on")}
+    for cell in notebook.cells:
+        for tag in shown.keys() & set(tags(cell)):
+            shown[tag].append((json.dumps(cell.outputs), cell.source))
+    for said, source in shown["solution"]:
+        assert "RIGHT: " in said, source
+    for said, source in shown["exercise"]:
+        assert "OPEN: " in said, source
+    for said, source in shown["carry-on"]:
+        assert "is not solved yet" in said, source
+    assert len(shown["carry-on"]) == len(needed_later(read(HERE.path_of(entry))))
     for name, band in BANDS.get(entry["name"], {}).items():
         check_band(load_record(tmp_path / "results" / entry["name"] / f"{name}.json"), band)
     assert not (HERE.notebooks / "my_results" / entry["name"]).exists(), (
@@ -45,21 +90,6 @@ def check_band(record, band):
     for metric, (low, high) in band.items():
         assert low <= found[metric] <= high, f"{record.name}: {metric} {found[metric]:.3f}, {band}"
     assert not band["loss"][0] <= record.history[0]["loss"] <= band["loss"][1], "no band at all"
-
-
-NEEDED = [e for e in ENTRIES if needed_later(read(HERE.path_of(e)))]
-
-
-@pytest.mark.parametrize("entry", NEEDED, ids=lambda e: e["name"])
-def test_a_student_version_runs_unsolved(entry, tmp_path):
-    """Where a page builds on what students write, it goes on without it."""
-    notebook = student_version(read(HERE.path_of(entry)), HERE.course(), entry, {})
-    write(notebook, tmp_path / "student.ipynb")
-    done, _ = run_notebook(
-        tmp_path / "student.ipynb", tmp_path / "out.ipynb", "smoke", tmp_path / "results"
-    )
-    (shown, *_) = [json.dumps(c.outputs) for c in done.cells if "carry-on" in tags(c)]
-    assert "is not solved yet" in shown
 
 
 def test_make_run_prints_table_and_page(tmp_path):
