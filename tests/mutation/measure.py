@@ -116,7 +116,7 @@ def configure(folder: Path, room: Room) -> None:
     text += "\n[tool.mutmut]\n" + "\n".join(lines) + "\n"
     (folder / "pyproject.toml").write_text(text, encoding="utf-8")
     with (folder / "tests" / "conftest.py").open("a", encoding="utf-8") as conftest:
-        conftest.write(SHORT_FIRST)
+        conftest.write(SHORT_FIRST + OF_FIXTURES)
 
 
 # Most mutants fall at once; a test that takes long is asked last, and one that takes longer than
@@ -140,6 +140,33 @@ def pytest_collection_modifyitems(config, items):
     items[:] = sorted(
         short, key=lambda i: (of_file[i.path], str(i.path), seconds.get(i.nodeid, 0))
     )
+"""
+
+# mutmut believes that what a fixture of a whole module calls is seen by the first of its tests
+# only. All tests that use the fixture may see it.
+OF_FIXTURES = """
+
+CALLED = {}  # fixture -> the functions that it called
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_fixture_setup(fixturedef, request):
+    from mutmut.state import state
+
+    called = state()._stats
+    before = set(called)
+    called.clear()
+    yield
+    CALLED[fixturedef] = set(called)
+    called |= before
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown(item):
+    from mutmut.state import state
+
+    for name, defined in item._fixtureinfo.name2fixturedefs.items():
+        state()._stats.update(CALLED.get(defined[-1], ()))
 """
 
 

@@ -215,6 +215,77 @@ def test_the_report_holds_what_it_rests_on(done):
     assert "patients: not known" in report.text
 
 
+def interval(row, *keys):
+    return tuple(100 * row[key] for key in keys)
+
+
+def test_the_report_word_by_word(done):
+    """Written down once more here, from its tables."""
+    study = done[0]
+    report, data = make_report(study, n_resamples=200), study.data
+    sizes = ", ".join(f"{(data.split == part).sum()} {part}" for part in ("train", "val", "test"))
+    first, rows, levels = report.verdicts.loc["primary"], [], []
+    for name, row in report.verdicts.iterrows():
+        rows.append(
+            f"| {name}: `{row['A']}` against `{row['B']}` | "
+            "{:+.1f} ({:+.1f} to {:+.1f})".format(*interval(row, "difference", "low", "high"))
+            + f" | {row['p_better_holm']:.3f} | {row['power_2_points']:.0%} / "
+            f"{row['power_5_points']:.0%} | **{row['verdict']}** |"
+        )
+    for name, row in report.levels.iterrows():
+        levels.append(
+            f"{name} {row['auc']:.3f} ({row['low']:.3f} to {row['high']:.3f} over 5 runs)"
+        )
+    chance, planted = report.shuffled.iloc[0], report.planted.loc["primary"]
+    as_hoped = report.chance_holds and report.judge_can_say_so
+    report.levels.loc["mixing", "auc"] = 0.8  # far from a ceiling
+    levels[1] = levels[1].replace(levels[1].split()[1], "0.800")
+    wanted = [
+        "# Does a circuit of two qubits add anything here?",
+        f"**Plan.** {study.kept!r}. No run had been made when it was last changed.",
+        "**Asked.** Does `circuit` add at least 2 points of AUC to `mixing`? Of whom: networks "
+        "trained on these training images, asked about other images.",
+        f"**Data.** {data.name} ({data.source}, digest {data.digest[:12]}): {sizes}. "
+        f"Circuit {SETTINGS.circuit.label()} in the head `dressed`.",
+        "**Verdict.** `circuit` minus `mixing`: {:+.1f} points of AUC (95 % {:+.1f} to {:+.1f}, "
+        "5 pairs of runs).".format(*interval(first, "difference", "low", "high"))
+        + f" By the rule of the plan: **{first['verdict']}**.",
+        "| comparison | A - B, points (95 %) | p (Holm) | power at 2 / 5 points | verdict |",
+        "|---|---|---|---|---|",
+        *rows,
+        f"**Levels.** {'; '.join(levels)}",
+        "**Tuning.** 2 learning rates for each of 3 conditions, judged on 3 inner folds of "
+        "training and validation part; the test part had no share in it.",
+        "**What was said before.** If supported: On this table the circuit adds to its head. If "
+        "excluded or equivalent: On this table the circuit does not add two points.",
+    ]
+    lines = [line for line in report.text.splitlines() if line]
+    told = [line for line in lines if not line.startswith(("**Controls", "**Leaks"))]
+    assert told == wanted
+    (controls,) = [line for line in lines if line.startswith("**Controls")]
+    assert controls.startswith(
+        f"**Controls of the study.** With shuffled labels the AUC is {chance['auc']:.3f} "
+        f"({chance['low']:.3f} to {chance['high']:.3f}), "
+    )
+    assert f'On labels of a circuit the judge says "{planted["verdict"]}"' in controls
+    assert f"({100 * planted['difference']:+.1f} points): " in controls
+    assert ("), chance. On labels" in controls) is report.chance_holds
+    assert controls.endswith('it can say "supported".') is report.judge_can_say_so
+    assert ("NOT" in controls) is not as_hoped
+    report.shuffled.loc[:, ["auc", "low", "high"]] = (0.5, 0.4, 0.6)
+    report.planted.loc["primary", "verdict"] = "supported"
+    assert "(0.400 to 0.600), chance. On labels of a circuit the judge says" in report.text
+    assert '"supported" (' in report.text
+    assert 'points): it can say "supported".' in report.text
+
+
+def test_the_leaks_in_words(done):
+    report = make_report(done[0], n_resamples=200)
+    (line,) = [one for one in report.text.splitlines() if one.startswith("**Leaks.**")]
+    assert line.startswith("**Leaks.** copies: 0 test examples (0%); near-duplicates: ")
+    assert line.endswith(f"patients: {report.leaks.loc['patients', 'about']}.")
+
+
 def test_levels_are_those_of_the_conditions(done):
     """Judged outside: the mean of the records' own test AUCs."""
     report = make_report(done[0], n_resamples=200)
@@ -240,7 +311,10 @@ def test_a_ceiling_is_said(done):
     report = make_report(done[0], n_resamples=200)
     report.levels.loc["mixing", "auc"] = 0.995
     report.verdicts.loc["primary", "verdict"] = "undecided"
-    assert "leaves 0.5 points up to a perfect AUC" in verdict_sentence(report)
+    assert verdict_sentence(report).endswith(
+        "**. `mixing` alone leaves 0.5 points up to a perfect AUC, less than the margin: "
+        "on these data nothing could have added that much."
+    )
     report.levels.loc["mixing", "auc"] = 0.8
     assert "perfect" not in verdict_sentence(report)
 
