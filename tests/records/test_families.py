@@ -1,10 +1,12 @@
 """What is packed comes back, shared parts are stored once, damage is named."""
 
+import errno
 import json
 
 import pytest
 
 from hqnn_utils.records import Record, RecordError, families, save_record
+from hqnn_utils.runtime.files import StorageError
 
 
 def record(name, seed=0, digest="d", epochs=2):
@@ -83,7 +85,7 @@ def test_single_records_and_families_side_by_side(tmp_path):
     assert [r.name for r in families.load_all(tmp_path)] == ["a", "b", "z"]
     for content in ("{", "[]"):
         (tmp_path / "broken.json").write_text(content)
-        with pytest.raises(RecordError, match=r"broken.json is"):
+        with pytest.raises(RecordError, match=r"(record .*broken.json is damaged|not a record)"):
             families.load_all(tmp_path)
 
 
@@ -239,3 +241,25 @@ def test_what_cannot_be_read_is_named(tmp_path):
     path.mkdir()
     with pytest.raises(RecordError, match=r"^.*toy.json cannot be read \(.*[Ii]s a directory.*\)$"):
         families.load_family(path)
+
+
+def test_a_family_that_was_changed_by_hand_is_noticed(tmp_path):
+    path = families.save_family([record("a")], tmp_path / "toy.json")
+    path.write_text(path.read_text().replace('"seed": 0', '"seed": 1'))
+    with pytest.raises(RecordError, match=r"\(RecordError: its digest does not fit: it was"):
+        families.load_family(path)
+    family = families.pack([record("a")])
+    path.write_text(json.dumps({**family, "more": 1, "another": 2}))
+    with pytest.raises(RecordError, match=r"\(RecordError: unknown parts .'another', 'more'.\)"):
+        families.load_family(path)
+
+
+def test_a_full_disk_is_said(tmp_path, monkeypatch):
+    def full(number):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(families.os, "fsync", full)
+    with pytest.raises(
+        StorageError, match=r"toy.json.* cannot be written \(the disk is full, .*\): choose another"
+    ):
+        families.append_record(record("a"), tmp_path / "toy.json")

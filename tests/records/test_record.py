@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 
 import numpy as np
 import pytest
@@ -165,3 +166,61 @@ def test_lists_of_unequal_length_are_refused():
         r"\{'ids': 1, 'labels': 2, 'probabilities': 2\}$",
     ):
         example(predictions=bad)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("aux.1", "record name 'aux.1' is that of a device on Windows: choose another"),
+        (
+            ".hidden",
+            "record name '.hidden'... must not begin with '.' and have "
+            f"{records.LONGEST} bytes at most, it has 7: give the setting a name of its own",
+        ),
+        (
+            "n" * (records.LONGEST + 1),
+            f"record name '{'n' * 40}'... must not begin with '.' and have {records.LONGEST} bytes "
+            f"at most, it has {records.LONGEST + 1}: give the setting a name of its own",
+        ),
+    ],
+)
+def test_names_that_a_file_system_would_refuse(name, message):
+    with pytest.raises(RecordError, match=f"^{re.escape(message)}$"):
+        records.check_name(name)
+    records.check_name("n" * records.LONGEST)
+
+
+@pytest.mark.parametrize(
+    ("change", "wrong"),
+    [
+        (dict(ids=[["a"], "b"]), "names of images that are lists or dicts"),
+        (dict(ids=["a", "a"]), "an image twice"),
+        (dict(labels=[0, 2]), "labels other than 0 and 1"),
+        (
+            dict(probabilities=[0.5, None]),
+            "probabilities that are missing or not between 0 and 1",
+        ),
+        (dict(probabilities=[0.5, 1.1]), "probabilities that are missing or not between 0 and 1"),
+    ],
+)
+def test_predictions_that_can_be_none_are_refused(change, wrong):
+    part = dict(ids=["a", "b"], labels=[0, 1], probabilities=[0, 1])
+    assert example(predictions={"test": part}).predictions["test"] == part
+    message = f"record 'run-1': predictions of 'test' hold {wrong}"
+    with pytest.raises(RecordError, match=f"^{re.escape(message)}$"):
+        example(predictions={"test": {**part, **change}})
+
+
+def test_a_record_that_was_changed_by_hand_is_noticed(tmp_path):
+    path = save_record(example(), tmp_path)
+    path.write_text(path.read_text().replace('"epoch": 1', '"epoch": 2'))
+    with pytest.raises(RecordError, match=r"is damaged \(its digest does not fit: it was changed"):
+        records.load_record(path)
+
+
+def test_a_folder_is_no_record(tmp_path):
+    (tmp_path / "run-1.json").mkdir()
+    with pytest.raises(
+        RecordError, match=r"^record .*run-1.json cannot be read \(.*[Ii]s a directory.*\)$"
+    ):
+        records.load_record(tmp_path / "run-1.json")
