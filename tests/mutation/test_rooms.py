@@ -1,7 +1,9 @@
-"""Mutation testing covers what it says it covers."""
+"""Mutation testing covers what it says it covers; the measured scores are high enough."""
+
+import json
 
 import pytest
-from measure import ROOMS, ROOT
+from measure import ROOMS, ROOT, SCORES, WANTED
 
 FOLDERS = ("training", "evaluation", "data/splits", "studies", "records")
 
@@ -20,3 +22,12 @@ def test_what_a_room_names_is_there(name):
         assert list(ROOT.glob(pattern)), pattern
     for path in (*room.tests, *room.without):
         assert (ROOT / path).exists(), path
+
+
+def test_each_room_is_measured_and_killed_its_mutants():
+    scores = json.loads(SCORES.read_text(encoding="utf-8"))
+    assert set(scores) == set(ROOMS)
+    for name, score in scores.items():
+        assert score["score"] >= WANTED, name
+        assert score["killed"] + score["unclear"] + score["survived"] == score["mutants"]
+        assert score["unclear"] + score["survived"] == len(score["not_killed"])
