@@ -394,3 +394,16 @@ def test_features_are_kept_for_the_very_same_network_and_images(tmp_path, monkey
     run._kept_features(learning, data, None, "none")
     assert len(asked) == 6, "a network that learns changes"
     run._RECENT.clear()
+
+
+def test_labels_are_shuffled_by_the_seed_of_the_run(monkeypatch):
+    asked, shuffle = [], run.shuffle_labels
+
+    def watched(split, seed=0):
+        asked.append(seed)
+        return shuffle(split, seed)
+
+    monkeypatch.setattr(run, "shuffle_labels", watched)
+    for seed in (0, 3):
+        run_setting({**QUICK, "labels": "shuffled", "seed": seed})
+    assert asked == [0, 3]
