@@ -250,25 +250,21 @@ def _in_colour(path: Path, opened):
 def _upright(opened, image):
     """The image turned as a camera's notes say and as every viewer shows it.
 
-    ``opened`` was decoded before: where Pillow has turned it itself, the note is gone.
+    ``opened`` was decoded before: where Pillow has turned it itself, the note is gone. (Pillow's
+    ``exif_transpose`` also writes the notes anew, and fails where one of the others is damaged.)
     """
     from PIL import Image
 
     turn = Image.Transpose
-    ways = dict(
-        enumerate(
-            (
-                turn.FLIP_LEFT_RIGHT,
-                turn.ROTATE_180,
-                turn.FLIP_TOP_BOTTOM,
-                turn.TRANSPOSE,
-                turn.ROTATE_270,
-                turn.TRANSVERSE,
-                turn.ROTATE_90,
-            ),
-            start=2,
-        )
-    )
+    ways = {
+        2: turn.FLIP_LEFT_RIGHT,
+        3: turn.ROTATE_180,
+        4: turn.FLIP_TOP_BOTTOM,
+        5: turn.TRANSPOSE,
+        6: turn.ROTATE_270,
+        7: turn.TRANSVERSE,
+        8: turn.ROTATE_90,
+    }
     way = ways.get(opened.getexif().get(ORIENTATION))
     return image if way is None else image.transpose(way)
 

@@ -115,8 +115,8 @@ def _pennylane_engine(spec: CircuitSpec, options: Options):
     device, shots, noise = options.device, options.shots, options.noise
     if device is None:
         device = "default.qubit" if noise is None else "default.mixed"
-    method = _gradient_method(device if isinstance(device, str) else device.name, shots)
     name = device if isinstance(device, str) else device.name
+    method = _gradient_method(name, shots)
     what = f"engine 'pennylane' on {name}, which computes gradients by {method},"
     qnode = build_qnode(spec, device=device, shots=shots, noise=noise, diff_method=method)
 

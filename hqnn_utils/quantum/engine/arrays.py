@@ -17,6 +17,7 @@ from hqnn_utils.quantum.engine.compiled import gradients_without_autograd, is_us
 from hqnn_utils.quantum.engine.fused import A_SPEC, DOUBLE_UP_TO, expectations, refuse_unknown
 from hqnn_utils.quantum.engine.kept import plain_tensors
 from hqnn_utils.quantum.engine.memory import refuse_arrays_too_large
+from hqnn_utils.quantum.engine.uploads import refuse_width
 from hqnn_utils.quantum.spec import CircuitSpec
 from hqnn_utils.runtime.words import a, shown
 
@@ -97,8 +98,7 @@ def _check(spec: CircuitSpec, inputs: np.ndarray, weights: np.ndarray) -> None:
                 f"{name} must be float32 or float64, got {array.dtype}: {name}.astype(np.float32)"
             )
     refuse_unknown(spec)
-    if inputs.ndim != 2 or inputs.shape[1] != spec.n_inputs:
-        raise ValueError(f"inputs must have shape (batch, {spec.n_inputs}), got {inputs.shape}")
+    refuse_width(spec, inputs)
     if weights.shape != spec.weight_shape:
         raise ValueError(
             f"weights must have shape {spec.weight_shape}, shared by all rows, got {weights.shape}"

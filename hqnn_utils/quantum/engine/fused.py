@@ -28,7 +28,7 @@ from hqnn_utils.quantum.engine.register import (
     operators,
     transfers,
 )
-from hqnn_utils.quantum.engine.uploads import UPLOADS, multiply
+from hqnn_utils.quantum.engine.uploads import UPLOADS, multiply, refuse_width
 from hqnn_utils.quantum.spec import CircuitSpec
 from hqnn_utils.runtime.words import a
 
@@ -119,10 +119,7 @@ def refuse_other_kinds(spec: CircuitSpec, inputs: torch.Tensor, weights: torch.T
 def _check(spec: CircuitSpec, inputs: torch.Tensor, weights: torch.Tensor) -> None:
     refuse_other_kinds(spec, inputs, weights)
     refuse_unknown(spec)
-    if inputs.ndim != 2 or inputs.shape[1] != spec.n_inputs:
-        raise ValueError(
-            f"inputs must have shape (batch, {spec.n_inputs}), got {tuple(inputs.shape)}"
-        )
+    refuse_width(spec, inputs)
     if tuple(weights.shape) not in (spec.weight_shape, (len(inputs), *spec.weight_shape)):
         raise ValueError(
             f"weights must have shape {spec.weight_shape}, "

@@ -26,6 +26,7 @@ import torch
 from hqnn_utils.quantum.engine.cosines import only_cosines, x_strings
 from hqnn_utils.quantum.engine.kept import kept, refuse_batched, refuse_transforms
 from hqnn_utils.quantum.engine.measurement import observable_masks
+from hqnn_utils.quantum.engine.uploads import refuse_width
 from hqnn_utils.quantum.spec import CircuitSpec
 from hqnn_utils.runtime import whole_number
 from hqnn_utils.runtime.arguments import checked
@@ -180,10 +181,7 @@ def _angles(
 
 
 def _check_shapes(spec: CircuitSpec, inputs: torch.Tensor, weights: torch.Tensor) -> None:
-    if inputs.ndim != 2 or inputs.shape[1] != spec.n_inputs:
-        raise ValueError(
-            f"inputs must have shape (batch, {spec.n_inputs}), got {tuple(inputs.shape)}"
-        )
+    refuse_width(spec, inputs)
     if tuple(weights.shape) != spec.weight_shape:
         raise ValueError(f"weights must have shape {spec.weight_shape}, got {tuple(weights.shape)}")
 

@@ -25,6 +25,14 @@ def multiply(gates: Gates, names: Iterable[GateName], start: torch.Tensor) -> to
     return start
 
 
+def refuse_width(spec: CircuitSpec, inputs: torch.Tensor | np.ndarray) -> None:
+    """Raise a ValueError for inputs that are no table with ``spec.n_inputs`` columns."""
+    if inputs.ndim != 2 or inputs.shape[1] != spec.n_inputs:
+        raise ValueError(
+            f"inputs must have shape (batch, {spec.n_inputs}), got {tuple(inputs.shape)}"
+        )
+
+
 class Upload:
     """One encoding, as the engine sees it.
 
