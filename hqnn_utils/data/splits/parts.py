@@ -41,11 +41,15 @@ def group_folds(labels: np.ndarray, groups: np.ndarray, folds: int, seed: int) -
 @lru_cache(maxsize=16)
 def _group_folds(labels: tuple, groups: tuple, folds: int, seed: int) -> np.ndarray:
     from sklearn.model_selection import StratifiedGroupKFold
+    from sklearn.utils import check_random_state
 
-    labels, groups = np.array(labels), np.array(groups)
-    splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
+    labels, groups = np.array(labels), np.unique(np.array(groups), return_inverse=True)[1]
+    # Shuffled here: up to 1.7 scikit-learn's own shuffling mixes up which group has which labels,
+    # so that folds are not stratified. From 1.8 on this is what shuffle=True does.
+    place = np.argsort(check_random_state(seed).permutation(groups.max() + 1))
+    splitter = StratifiedGroupKFold(n_splits=folds)
     number = np.empty(len(labels), int)
-    for fold, (_, members) in enumerate(splitter.split(labels, labels, groups)):
+    for fold, (_, members) in enumerate(splitter.split(labels, labels, place[groups])):
         number[members] = fold
     return number
 
