@@ -48,8 +48,8 @@ def test_the_seed_decides_both_draws():
 
 def test_group_folds_keep_groups_and_classes_together():
     """Under every scikit-learn: its own shuffling loses the labels of groups up to 1.7."""
-    labels = np.repeat([1, 0, 0], 20)  # pairs of one class
-    groups = np.repeat(np.arange(30)[::-1], 2)
+    labels = np.tile([1, 1, 0, 0, 0, 0], 20)  # pairs of one class
+    groups = np.repeat(np.arange(60)[::-1], 2)
     for seed in range(5):
         number = group_folds(labels, groups, 3, seed)
         assert (number[::2] == number[1::2]).all()
