@@ -7,7 +7,7 @@ figures ask both for the same things: ``part``, ``take``, ``tensors``, ``counts`
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -40,8 +40,15 @@ class Dataset:
     digest: str
     class_names: tuple[str, str] = CLASS_NAMES
 
+    UNIT: ClassVar[str]  # in which the size is counted
+
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def size_text(self) -> str:
+        """The size in words: ``"28 px"``, ``"30 features"``."""
+        return f"{self.size} {self.UNIT}"
 
     @property
     def is_phantom(self) -> bool:
@@ -105,15 +112,12 @@ class ImageData(Dataset):
     images: np.ndarray
     masks: np.ndarray | None = None
 
+    UNIT = "px"
+
     @property
     def size(self) -> int:
         """Height in pixels."""
         return self.images.shape[1]
-
-    @property
-    def size_text(self) -> str:
-        """The size in words, e.g. ``"28 px"``."""
-        return f"{self.size} px"
 
     def tensors(self, name: str | None = None):
         """``(x, y)`` of one part of the split, or of all.
@@ -150,6 +154,8 @@ class FeatureTable(Dataset):
     feature_names: tuple[str, ...]
     features: np.ndarray | None = None
 
+    UNIT = "features"
+
     def __post_init__(self):
         if self.features is None:  # frozen: set once, here
             object.__setattr__(self, "features", _standardised(self.measured, self.split))
@@ -158,11 +164,6 @@ class FeatureTable(Dataset):
     def size(self) -> int:
         """Number of features."""
         return self.features.shape[1]
-
-    @property
-    def size_text(self) -> str:
-        """The size in words, e.g. ``"30 features"``."""
-        return f"{self.size} features"
 
     def with_split(self, split: np.ndarray, name: str) -> Self:
         """The same rows in another split (N,), standardised with its training part."""

@@ -32,7 +32,11 @@ RULES = {
 def check_options(options: Mapping[str, Any]) -> None:
     """ValueError for an option of the wrong type or out of its range; it is named."""
     check(RULES, options)
-    fold, folds = options.get("fold"), options.get("folds", 5)
+    check_folds(options.get("folds", 5), options.get("fold"))
+
+
+def check_folds(folds: int, fold: int | None) -> None:
+    """ValueError unless there are 3 folds or more, and ``fold`` is one of them or not chosen."""
     try:
         whole(3)("folds", folds)
         or_none(whole(0, most=folds - 1))("fold", fold)

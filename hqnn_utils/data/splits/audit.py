@@ -6,7 +6,7 @@ import numpy as np
 
 from hqnn_utils.data.datasets import Dataset, FeatureTable
 from hqnn_utils.data.options import RULES
-from hqnn_utils.data.splits.duplicates import ROUNDING, check_threshold, shrunk, unit_rows
+from hqnn_utils.data.splits.duplicates import ROUNDING, shrunk, unit_rows
 from hqnn_utils.runtime.arguments import checked
 
 PIXELS = 28  # images are compared at this size, so that large ones are grouped as small ones are
@@ -35,7 +35,6 @@ def audit_split(data: Dataset, threshold: float = 0.95):
     """
     import pandas as pd
 
-    check_threshold(threshold)
     test, others = (np.flatnonzero(found) for found in (data.split == "test", _known(data)))
     if not len(test) or not len(others):
         raise ValueError(

@@ -58,7 +58,7 @@ def clean_test(data: ImageData, threshold: float = 0.95) -> ImageData:
     """
     need_images(data, "looking for near-duplicates")
     is_test = data.split == "test"
-    near = correlations(data.images) >= check_threshold(threshold) - ROUNDING
+    near = correlations(data.images) >= threshold - ROUNDING
     return data.take(~(is_test & near[:, ~is_test].any(axis=1)))
 
 
@@ -103,13 +103,6 @@ def need_images(data, purpose: str) -> None:
             f"{purpose} needs images, and {data.name} is a table of features: "
             "use the protocol official, random or cross_validation"
         )
-
-
-def check_threshold(threshold: float) -> float:
-    """Return the threshold, or raise ValueError: a correlation above 0 and at most 1."""
-    if not 0 < threshold <= 1:
-        raise ValueError(f"threshold is a correlation above 0 and at most 1, got {threshold}")
-    return float(threshold)
 
 
 def correlations(images: np.ndarray, method: str = "pixels") -> np.ndarray:
@@ -162,7 +155,7 @@ def unit_rows(images: np.ndarray, kind: type = np.float64) -> np.ndarray:
 
 def pairs_above(correlation: np.ndarray, threshold: float) -> np.ndarray:
     """Index pairs (K, 2), i < j, that reach ``threshold``, the most similar first."""
-    i, j = np.nonzero(np.triu(correlation >= check_threshold(threshold) - ROUNDING, k=1))
+    i, j = np.nonzero(np.triu(correlation >= threshold - ROUNDING, k=1))
     order = np.argsort(-correlation[i, j], kind="stable")
     return np.stack([i, j], axis=1)[order]
 

@@ -13,7 +13,7 @@ import numpy as np
 from hqnn_utils.data.datasets import Dataset, ImageData
 from hqnn_utils.data.options import RULES
 from hqnn_utils.data.splits.augmented import changed_copies
-from hqnn_utils.data.splits.duplicates import check_threshold, duplicate_groups, need_images
+from hqnn_utils.data.splits.duplicates import duplicate_groups, need_images
 from hqnn_utils.runtime import choose
 from hqnn_utils.runtime.arguments import checked
 from hqnn_utils.runtime.words import a
@@ -60,7 +60,7 @@ def leaking(
     choose("leak", leak, LEAKS)
     if not 0 <= share <= 1:
         raise ValueError(f"share is a part of the test images, 0 to 1, got {share}")
-    groups = duplicate_groups(data, check_threshold(threshold), pixels)
+    groups = duplicate_groups(data, threshold, pixels)
     rng = np.random.default_rng([seed, 2])
     shuffled = [rng.permutation(np.flatnonzero(data.labels == label)) for label in (0, 1)]
     test = [some[: _part(some, TEST)] for some in shuffled]

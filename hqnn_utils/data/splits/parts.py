@@ -59,15 +59,6 @@ def parts_of_fold(number: np.ndarray, fold: int, folds: int) -> np.ndarray:
     return _named(len(number), number == (fold + 1) % folds, number == fold)
 
 
-def check_folds(folds: int, fold: int) -> None:
-    """ValueError unless there are at least 3 folds and ``fold`` is one of them."""
-    enough = isinstance(folds, int) and folds >= 3
-    if not enough or fold not in range(folds):
-        raise ValueError(
-            f"need at least 3 folds and a fold from 0 to folds - 1, got folds={folds}, fold={fold}"
-        )
-
-
 def _rounded_up(number: float) -> int:
     """The next whole number; 60.000000000000007, which 200 * (0.1 + 0.2) gives, is 60."""
     return math.ceil(number - 1e-9)

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from hqnn_utils.data.splits.parts import check_folds, parts_of_fold
+from hqnn_utils.data.options import check_folds
+from hqnn_utils.data.splits.parts import parts_of_fold
 from hqnn_utils.runtime import DataError, choose
 from hqnn_utils.runtime.arguments import checked
 

@@ -10,16 +10,11 @@ import inspect
 import numpy as np
 
 from hqnn_utils.data.datasets import Dataset, FeatureTable, ImageData
-from hqnn_utils.data.options import RULES, check_options
+from hqnn_utils.data.options import RULES, check_folds, check_options
 from hqnn_utils.data.splits.augmented import augmented
-from hqnn_utils.data.splits.duplicates import check_threshold, duplicate_groups, need_images
+from hqnn_utils.data.splits.duplicates import duplicate_groups, need_images
 from hqnn_utils.data.splits.leaks import leaking
-from hqnn_utils.data.splits.parts import (
-    check_folds,
-    group_folds,
-    parts_of_fold,
-    stratified_parts,
-)
+from hqnn_utils.data.splits.parts import group_folds, parts_of_fold, stratified_parts
 from hqnn_utils.data.splits.patients import resplit
 from hqnn_utils.runtime import choose
 from hqnn_utils.runtime.arguments import checked
@@ -37,7 +32,6 @@ def groups_of(data: Dataset, threshold: float = 0.95, pixels: int | None = None)
     one lesion correlate less in it, and fewer near-duplicates reach the threshold: with
     ``pixels=28`` images of every size are grouped as those of 28 pixels are.
     """
-    check_threshold(threshold)
     if hasattr(data, "patients"):
         return np.unique(data.patients, return_inverse=True)[1]
     if isinstance(data, FeatureTable):

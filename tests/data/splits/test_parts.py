@@ -8,12 +8,8 @@ from hypothesis import strategies as st
 from packaging.version import Version
 from sklearn.model_selection import StratifiedGroupKFold
 
-from hqnn_utils.data.splits.parts import (
-    check_folds,
-    group_folds,
-    parts_of_fold,
-    stratified_parts,
-)
+from hqnn_utils.data.options import check_folds
+from hqnn_utils.data.splits.parts import group_folds, parts_of_fold, stratified_parts
 
 LABELS = (np.arange(200) % 4 == 0).astype(np.int64)
 
@@ -80,17 +76,15 @@ def test_the_next_fold_is_validation_and_the_first_follows_the_last(folds, fold)
     assert split.dtype == np.dtype("<U5")
 
 
-@pytest.mark.parametrize(
-    ("folds", "fold"), [(2, 0), (5, 5), (5, -1), (5.0, 0), (3, None), ("5", 1), (0, 0)]
-)
+@pytest.mark.parametrize(("folds", "fold"), [(2, 0), (5, 5), (5, -1), (5.0, 0), ("5", 1), (0, 0)])
 def test_bad_folds(folds, fold):
     message = (
-        f"need at least 3 folds and a fold from 0 to folds - 1, got folds={folds}, fold={fold}"
+        f"need at least 3 folds and a fold from 0 to folds - 1, got folds={folds!r}, fold={fold}"
     )
     with pytest.raises(ValueError, match=f"^{message}$"):
         check_folds(folds, fold)
 
 
-@pytest.mark.parametrize(("folds", "fold"), [(3, 0), (3, 2), (10, 9)])
+@pytest.mark.parametrize(("folds", "fold"), [(3, 0), (3, 2), (10, 9), (3, None)])
 def test_good_folds(folds, fold):
     assert check_folds(folds, fold) is None
