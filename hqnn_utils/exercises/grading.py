@@ -183,18 +183,9 @@ def function(
     """
     if answer is ...:
         return OPEN
-    if not callable(answer):
-        return Verdict(
-            False,
-            f"expected a function, got {type(answer).__name__}: "
-            "give its name, without brackets behind it",
-        )
-    results = []
-    for arguments in inputs:
-        result = outcome_of(answer, arguments, names)
-        if isinstance(result, Verdict):
-            return result
-        results.append(result)
+    results = results_of(answer, inputs, names)
+    if isinstance(results, Verdict):
+        return results
     expected = [truth(*copy.deepcopy(arguments)) for arguments in inputs]
     agree = [same(r, e, tolerance) for r, e in zip(results, expected, strict=True)]
     if all(agree):
@@ -225,7 +216,11 @@ def _has_fault(results: list, faulty: Callable[..., Any], inputs, tolerance: flo
 def results_of(answer, inputs: Sequence[tuple], names: Sequence[str] = ()) -> list | Verdict:
     """What a student's function returns for each input, or what is wrong with it."""
     if not callable(answer):
-        return Verdict(False, f"expected a function, got {type(answer).__name__}")
+        return Verdict(
+            False,
+            f"expected a function, got {type(answer).__name__}: "
+            "give its name, without brackets behind it",
+        )
     results = []
     for arguments in inputs:
         result = outcome_of(answer, arguments, names)

@@ -31,8 +31,8 @@ from hqnn_utils.records import Record, measured, measured_dir
 from hqnn_utils.runtime import choose
 from hqnn_utils.runtime.arguments import checked
 from hqnn_utils.studies.plans import load_plan, plans_dir
-from hqnn_utils.studies.settings import DEFAULTS, with_defaults
-from hqnn_utils.studies.tables import condition, predictions
+from hqnn_utils.studies.settings import with_defaults
+from hqnn_utils.studies.tables import head_and_circuit, predictions, whatever_the_split
 
 __all__ = [
     "BREAST_IMAGES",
@@ -194,13 +194,8 @@ def _power(design: Design, gaps: dict[str, Gap], true: float, margin: float) -> 
 def _runs_by_condition(records: list[Record]) -> dict[str, list[Record]]:
     found: dict[str, list[Record]] = {}
     for record in records:
-        found.setdefault(_whatever_the_split(record.settings), []).append(record)
+        found.setdefault(whatever_the_split(record.settings), []).append(record)
     return found
-
-
-def _whatever_the_split(settings: dict) -> str:
-    """The condition of a design: its conditions do not say how it splits."""
-    return condition({**settings, "protocol": DEFAULTS["protocol"]})
 
 
 def _place(record: Record) -> tuple:
@@ -219,7 +214,7 @@ def _paired(design: Design, claim: Claim, runs: dict) -> tuple[list[Record], lis
         settings = design.conditions[
             choose(f"condition of {design.family}", name, design.conditions)
         ]
-        found = runs.get(_whatever_the_split(settings))
+        found = runs.get(whatever_the_split(settings))
         if not found:
             raise ValueError(f"{claim.name}: no records of {name!r} in {design.family}")
         sides.append({_place(record): record for record in found})
@@ -277,7 +272,8 @@ def aucs_of(records: list[Record]):
 
     rows: dict[str, list[float]] = {}
     for record in records:
-        rows.setdefault(_name(record), []).append(_score(record.predictions["test"], "auc"))
+        auc = _score(record.predictions["test"], "auc")
+        rows.setdefault(head_and_circuit(record.settings), []).append(auc)
     return pd.DataFrame(
         {
             name: {
@@ -288,12 +284,6 @@ def aucs_of(records: list[Record]):
             for name, aucs in rows.items()
         }
     ).T
-
-
-def _name(record: Record) -> str:
-    """Head and circuit: the conditions of one design differ in nothing else."""
-    whole = with_defaults(record.settings)
-    return ", ".join([whole["head"], *(f"{k}={v}" for k, v in whole["spec"].items())])
 
 
 def chances_table(design: Design, true=(0.0, 0.02, 0.05), margin: float = MARGIN):
@@ -316,7 +306,7 @@ def distances(records: list[Record]):
     rows: dict[str, dict[str, list[float]]] = {}
     for record in records:
         moved = record.scores.get("fit", {}).get("moved", {})
-        name = _name(record)
+        name = head_and_circuit(record.settings)
         for part, found in moved.items():
             value = found["rms"] if part == "circuit" else found["share"]
             rows.setdefault(name, {}).setdefault(part, []).append(value)

@@ -26,9 +26,10 @@ from hqnn_utils.studies.designs import FEWEST_RUNS, Claim, Design
 from hqnn_utils.studies.plans import over_folds
 from hqnn_utils.studies.planted import with_labels_of_a_circuit
 from hqnn_utils.studies.run import load_data, with_data
-from hqnn_utils.studies.search import chosen, contestant, search_table
+from hqnn_utils.studies.search import chosen, search_table
 from hqnn_utils.studies.settings import Setting, StudyError, as_setting
 from hqnn_utils.studies.study import Study, run_study
+from hqnn_utils.studies.tables import head_and_circuit
 
 PLAN_FILE = "plan.jsonl"  # a line a version; nothing is ever taken away
 FAMILIES = ("tuning", "main", "shuffled", "planted")  # the files of records beside it
@@ -476,7 +477,7 @@ def _tuning_rows(plan: OwnPlan, settings: OwnSettings) -> list[Setting]:
 
 
 def _best_rate(settings: OwnSettings, name: str, best: dict[str, dict]) -> float:
-    return best[contestant(settings.row(name, 0).stored())]["lr"]["head"]
+    return best[head_and_circuit(settings.row(name, 0).stored())]["lr"]["head"]
 
 
 def _rows(names, plan: OwnPlan, settings: OwnSettings, data, rates, **more) -> list[Setting]:

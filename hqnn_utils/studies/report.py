@@ -9,8 +9,7 @@ from hqnn_utils.evaluation.claims import ESTIMANDS, MARGIN, SUPPORTED
 from hqnn_utils.runtime.arguments import checked
 from hqnn_utils.studies.designs import Design, aucs_of, chances_table, distances, judge_design
 from hqnn_utils.studies.own import Done
-from hqnn_utils.studies.settings import DEFAULTS
-from hqnn_utils.studies.tables import condition
+from hqnn_utils.studies.tables import whatever_the_split
 
 
 @dataclass(frozen=True)
@@ -77,10 +76,11 @@ def make_report(done: Done, n_resamples: int = 10_000) -> Report:
     planted = judge_design(_on_planted(done), done.planted, n_resamples=n_resamples)
     for table in (verdicts, planted):
         table["verdict"] = [_with_margin(word, margin) for word in table["verdict"]]
-    names = {_key(settings): name for name, settings in done.design.conditions.items()}
+    conditions = done.design.conditions
+    names = {whatever_the_split(settings): name for name, settings in conditions.items()}
     groups = {name: [] for name in done.plan.names}
     for record in done.records:
-        groups[names[_key(record.settings)]].append(record)
+        groups[names[whatever_the_split(record.settings)]].append(record)
     return Report(
         done=done,
         verdicts=verdicts,
@@ -106,10 +106,6 @@ def _chances(done: Done):
     margin = done.plan.margin
     table = chances_table(done.design, (0.0, margin, 2.5 * margin), margin)
     return table.rename(columns=lambda word: _with_margin(word, margin))
-
-
-def _key(settings: dict) -> str:
-    return condition({**settings, "protocol": DEFAULTS["protocol"]})
 
 
 def _first_split(done: Done):

@@ -16,15 +16,10 @@ import numpy as np
 from hqnn_utils.records import Record, measured
 from hqnn_utils.runtime.arguments import checked
 from hqnn_utils.studies.settings import with_defaults
-from hqnn_utils.studies.tables import condition
+from hqnn_utils.studies.tables import condition, head_and_circuit
 
-VARIED = ("lr", "weight_decay")  # what a search may vary; everything else names the contestant
-
-
-def contestant(settings: dict) -> str:
-    """What has a budget of its own: a head with its circuit, whatever its rates."""
-    whole = with_defaults(settings)
-    return ", ".join([whole["head"], *(f"{k}={v}" for k, v in whole["spec"].items())])
+# What a search may vary. Each head with its circuit is a contestant and has a budget of its own.
+VARIED = ("lr", "weight_decay")
 
 
 def search_table(records: list[Record], varied=VARIED):
@@ -51,7 +46,7 @@ def search_table(records: list[Record], varied=VARIED):
         row = rows.setdefault(
             condition(whole),
             {
-                "contestant": contestant(whole),
+                "contestant": head_and_circuit(whole),
                 **{key: json.dumps(whole[key]) for key in varied},
                 "aucs": [],
             },

@@ -30,6 +30,17 @@ def condition(settings: dict) -> str:
     return json.dumps(whole, sort_keys=True)
 
 
+def whatever_the_split(settings: dict) -> str:
+    """``condition`` without the protocol: conditions of a design do not say how it splits."""
+    return condition({**settings, "protocol": DEFAULTS["protocol"]})
+
+
+def head_and_circuit(settings: dict) -> str:
+    """The head and what is chosen of its circuit, whatever its rates: ``"dressed, n_qubits=6"``."""
+    whole = with_defaults(settings)
+    return ", ".join([whole["head"], *(f"{k}={v}" for k, v in whole["spec"].items())])
+
+
 def label(settings: dict) -> str:
     """Short name of a condition for readers: head, and what differs from the usual run.
 

@@ -78,13 +78,14 @@ def test_the_plan_has_a_run_for_each_condition_and_no_other(design):
 
 
 def test_the_budget_is_the_same_and_the_plan_has_what_was_chosen():
-    from hqnn_utils.studies.search import chosen, contestant
+    from hqnn_utils.studies.search import chosen
+    from hqnn_utils.studies.tables import head_and_circuit
 
     best = chosen(measured("search_frozen"))
     for family in ("frozen_all_v2", "frozen_official_v2", "shuffled_v2"):
         for settings in DESIGNS[family].conditions.values():
             whole = with_defaults(settings)
-            assert {k: whole[k] for k in ("lr", "weight_decay")} == best[contestant(settings)]
+            assert {k: whole[k] for k in ("lr", "weight_decay")} == best[head_and_circuit(settings)]
     common = load_plan("search_frozen")[0]
     for key in ("backbone", "weights", "size", "source", "epochs", "batch_size", "augment"):
         assert common[key] == load_plan("frozen_all_v2")[0][key]

@@ -17,7 +17,7 @@ ROUNDED = 0.0006  # of a number with three digits
 def aucs(paper: Paper, model: str) -> np.ndarray:
     """Test AUC of each run."""
     y, p = paper.runs(model)
-    return rank_auc(np.broadcast_to(y, p.shape), p)
+    return rank_auc(y, p)
 
 
 def accuracies(paper: Paper, model: str, part: str) -> np.ndarray:

@@ -14,6 +14,7 @@ import numpy as np
 
 from hqnn_utils.evaluation.comparison import two_level_resamples
 from hqnn_utils.evaluation.metrics import rank_auc, wilson_interval
+from hqnn_utils.evaluation.resampling import stratified_resamples
 from hqnn_utils.exercises.papers import key
 from hqnn_utils.exercises.papers.catalogue import FAULTS
 from hqnn_utils.exercises.papers.paper import MODELS, Paper
@@ -231,9 +232,7 @@ def _with_interval(paper: Paper, runs: bool) -> Paper:
     if runs:
         _, resampled = two_level_resamples(y, a, b, n_resamples=4000)
     else:
-        rng = np.random.default_rng(0)
-        drawn = [rng.choice(np.flatnonzero(y == c), (600, (y == c).sum())) for c in (0, 1)]
-        drawn = np.concatenate(drawn, axis=1)  # (resamples, images), stratified
+        drawn = stratified_resamples(y, 600, seed=0)
         aucs = [[rank_auc(y[drawn], p[drawn]) for p in side] for side in (a, b)]
         resampled = np.mean(aucs[0], axis=0) - np.mean(aucs[1], axis=0)
     low, high = np.quantile(resampled, [0.025, 0.975]).round(3).tolist()
