@@ -106,11 +106,31 @@ def need_folder(folder: str | os.PathLike, remedy: str, room: int = 0) -> Path:
     return folder
 
 
-def need_memory(needed: int, what: str, remedy: str) -> None:
-    """MemoryError where ``what`` needs more bytes than this machine has free; it says how many."""
+def free_memory() -> int:
+    """Bytes of memory that can still be taken; in a container no more than its limit leaves."""
     import psutil
 
     free = psutil.virtual_memory().available
+    left = _left_in_the_container()
+    return free if left is None else min(free, left)
+
+
+CONTAINER = Path("/sys/fs/cgroup")  # where Linux tells its limits (cgroup v2)
+
+
+def _left_in_the_container() -> int | None:
+    """What its limit leaves, which psutil does not ask for; ``None`` without one."""
+    try:
+        limit = (CONTAINER / "memory.max").read_text(encoding="ascii").strip()
+        used = int((CONTAINER / "memory.current").read_text(encoding="ascii"))
+        return None if limit == "max" else max(0, int(limit) - used)
+    except (OSError, ValueError):
+        return None
+
+
+def need_memory(needed: int, what: str, remedy: str) -> None:
+    """MemoryError where ``what`` needs more bytes than this machine has free; it says how many."""
+    free = free_memory()
     if needed > free:
         raise MemoryError(
             f"{what} needs {in_bytes(needed)} of memory, {in_bytes(free)} are free: {remedy}"

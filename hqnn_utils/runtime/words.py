@@ -50,41 +50,6 @@ def real_number(name: str, value, least: float, why: str = "", above: bool = Fal
     return value
 
 
-def truth(name: str, value):
-    """Return ``value`` if it is True or False; else a ValueError: ``"no"`` would count as True."""
-    if not isinstance(value, bool) and type(value).__name__ not in ("bool_", "bool"):
-        raise ValueError(f"{name} must be True or False, got {shown(value)}")
-    return value
-
-
-def a_text(name: str, value):
-    """Return ``value`` if it is a text; else a ValueError."""
-    if not isinstance(value, str):
-        raise ValueError(f"{name} must be a text, got {shown(value)}")
-    return value
-
-
-def a_dict(name: str, value):
-    """Return ``value`` if it is a dict with texts as keys; else a ValueError."""
-    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
-        raise ValueError(f"{name} must be a dict with texts as keys, got {shown(value)}")
-    return value
-
-
-def a_whole_number(name: str, value):
-    """Return ``value`` if it is a whole number; else a ValueError."""
-    if not _is_whole(value):
-        raise ValueError(f"{name} must be a whole number, got {shown(value)}")
-    return value
-
-
-def a_number(name: str, value):
-    """Return ``value`` if it is a number, infinity included; else a ValueError."""
-    if not _is_number(value):
-        raise ValueError(f"{name} must be a number, got {shown(value)}")
-    return value
-
-
 def _is_whole(value) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool)
 
@@ -98,22 +63,6 @@ def _is_number(value) -> bool:
         return False
 
 
-def a_place(name: str, value):
-    """Return ``value`` if it can be the path of a file or folder; else a ValueError."""
-    if not isinstance(value, (str, os.PathLike)) or not os.fspath(value):
-        raise ValueError(f"{name} must be a path, got {shown(value)}")
-    if "\0" in os.fspath(value):
-        raise ValueError(f"{name} must be a path, and none holds a zero byte: {shown(value)}")
-    return value
-
-
-def a_function(name: str, value):
-    """Return ``value`` if it can be called; else a ValueError."""
-    if not callable(value):
-        raise ValueError(f"{name} must be a function, got {shown(value)}")
-    return value
-
-
 def _behind(why: str) -> str:
     return f": {why}" if why else ""
 
@@ -122,6 +71,43 @@ def _behind(why: str) -> str:
 
 # What is done with a name and a value: nothing, or a ValueError that names both.
 Rule = Callable[[str, Any], Any]
+
+
+def of_kind(words: str, fits: Callable[[Any], bool]) -> Rule:
+    """The rule of one kind of value; ``words`` name it in the error: ``"a text"``."""
+
+    def rule(name: str, value):
+        if not fits(value):
+            raise ValueError(f"{name} must be {words}, got {shown(value)}")
+        return value
+
+    return rule
+
+
+def _is_truth(value) -> bool:
+    """True or False, also NumPy's; ``"no"`` would count as True."""
+    return isinstance(value, bool) or type(value).__name__ in ("bool_", "bool")
+
+
+def _has_text_keys(value) -> bool:
+    return isinstance(value, dict) and all(isinstance(key, str) for key in value)
+
+
+truth = of_kind("True or False", _is_truth)
+a_text = of_kind("a text", lambda value: isinstance(value, str))
+a_dict = of_kind("a dict with texts as keys", _has_text_keys)
+a_whole_number = of_kind("a whole number", _is_whole)
+a_number = of_kind("a number", _is_number)  # infinity included
+a_function = of_kind("a function", callable)
+
+
+def a_place(name: str, value):
+    """Return ``value`` if it can be the path of a file or folder; else a ValueError."""
+    if not isinstance(value, (str, os.PathLike)) or not os.fspath(value):
+        raise ValueError(f"{name} must be a path, got {shown(value)}")
+    if "\0" in os.fspath(value):
+        raise ValueError(f"{name} must be a path, and none holds a zero byte: {shown(value)}")
+    return value
 
 
 def whole(least: int, why: str = "", most: int | None = None) -> Rule:

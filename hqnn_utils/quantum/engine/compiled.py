@@ -16,7 +16,7 @@ import torch
 from hqnn_utils.quantum.engine.kept import in_a_transform, refuse_batched
 from hqnn_utils.quantum.engine.plan import plan
 from hqnn_utils.quantum.engine.program import make_program
-from hqnn_utils.quantum.engine.uploads import UPLOADS
+from hqnn_utils.quantum.engine.uploads import UPLOADS, Entry
 from hqnn_utils.quantum.spec import CircuitSpec
 
 # A block's rows: as many as fill a few of the processor's widest registers, and no more than its
@@ -160,7 +160,7 @@ class _Run:
         phases = upload.phases(self.spec, features)
         if not upload.is_real(self.spec):
             dtype = dtype.to_complex()
-        return upload.start(self.spec, features, {}, phases, self.first_step, dtype)
+        return upload.start(Entry(self.spec, features, {}, phases, self.first_step, dtype))
 
     def forward(self, x: np.ndarray, weights: np.ndarray, given, keep_all: bool):
         """Values (rows, outputs) in float64, and what the way back needs.

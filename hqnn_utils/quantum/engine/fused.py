@@ -28,7 +28,7 @@ from hqnn_utils.quantum.engine.register import (
     operators,
     transfers,
 )
-from hqnn_utils.quantum.engine.uploads import UPLOADS, multiply, refuse_width
+from hqnn_utils.quantum.engine.uploads import UPLOADS, Entry, multiply, refuse_width
 from hqnn_utils.quantum.spec import CircuitSpec
 from hqnn_utils.runtime.words import a
 
@@ -163,7 +163,7 @@ def _prepare(
     trainable = rotations(spec.rotation, weights.double(), 1.0, real).unbind(-4)
     gates = dict(enumerate(trainable)) | upload.gates(spec, x, trainable[0])
     phases = upload.phases(spec, x)
-    start = upload.start(spec, x, gates, phases, steps[0], dtype)
+    start = upload.start(Entry(spec, x, gates, phases, steps[0], dtype))
     local, runnable = [], []
     for step in steps[upload.in_start :]:
         if isinstance(step, Local):

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import numpy as np
 import torch
 
 from hqnn_utils.quantum.engine.compiled import is_usable, kernel_bytes
 from hqnn_utils.quantum.spec import CircuitSpec
+from hqnn_utils.runtime.files import free_memory
 
 # Below this nobody counts: it costs more than it tells.
 SMALL = 2**28
@@ -70,34 +68,4 @@ def free_bytes(device: torch.device) -> int | None:
     if device.type == "cuda":
         held = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return torch.cuda.mem_get_info(device)[0] + held
-    if device.type != "cpu":
-        return None
-    found = [_from_the_kernel(), _from_the_container()]
-    known = [number for number in found if number is not None]
-    if known:
-        return min(known)
-    try:  # at least what the machine has
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):
-        return None
-
-
-def _from_the_kernel() -> int | None:
-    """Linux's own estimate of what can be taken without swapping."""
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return None
-    kib = [int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")]
-    return 1024 * kib[0] if kib else None
-
-
-def _from_the_container() -> int | None:
-    """What a container's limit leaves (cgroup v2)."""
-    folder = Path("/sys/fs/cgroup")
-    try:
-        limit = (folder / "memory.max").read_text(encoding="ascii").strip()
-        used = int((folder / "memory.current").read_text(encoding="ascii"))
-    except (OSError, ValueError):
-        return None
-    return None if limit == "max" else max(0, int(limit) - used)
+    return free_memory() if device.type == "cpu" else None

@@ -180,8 +180,8 @@ class _Draft:
         self._waiting()
 
 
-def _signs(n: int, pairs) -> np.ndarray:
-    """(2**n) of +1 and -1: a minus where an odd number of the pairs have both bits set."""
+def cz_signs(n: int, pairs) -> np.ndarray:
+    """CZs as (2**n) of +1 and -1: a minus where an odd number of the pairs have both bits set."""
     signs = np.empty(2**n, dtype=np.int8)
     for begin in range(0, 2**n, 2**16):  # whole numbers for all states at once would be 8 times it
         states = np.arange(begin, min(begin + 2**16, 2**n))
@@ -198,7 +198,7 @@ def _table(rows: list, columns: int) -> np.ndarray:
 
 def _arrays(draft: _Draft, start: list[_Gate], outputs: np.ndarray) -> list[np.ndarray]:
     n = draft.spec.n_qubits
-    signs = [_signs(n, pairs) for pairs in draft.signs]
+    signs = [cz_signs(n, pairs) for pairs in draft.signs]
     return [
         _table(draft.steps, 5),
         _table([rotation[:3] for rotation in draft.rotations], 3),

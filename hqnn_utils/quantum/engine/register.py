@@ -10,6 +10,7 @@ import torch
 
 from hqnn_utils.quantum.engine.gates import group_matrices, groups_of
 from hqnn_utils.quantum.engine.kept import kept
+from hqnn_utils.quantum.engine.program import cz_signs
 
 
 @dataclass(frozen=True)
@@ -108,17 +109,12 @@ RunnableStep = LocalStep | PhaseStep | Reorder | Signs
 @kept(256)
 def entangler(n: int, gate: str, pairs: tuple, device: torch.device) -> Reorder | Signs:
     """The two-qubit gates of a layer as one permutation (CNOT) or one vector of signs (CZ)."""
-    basis_states = np.arange(2**n)
-
-    def bit(states: np.ndarray, qubit: int) -> np.ndarray:
-        return (states >> (n - 1 - qubit)) & 1
-
     if gate == "CZ":
-        values = [1 - 2 * bit(basis_states, a) * bit(basis_states, b) for a, b in pairs]
-        return Signs(torch.from_numpy(np.prod(values, axis=0)).to(device))
-    source = basis_states  # where an amplitude came from: undo the last gate first
+        return Signs(torch.from_numpy(cz_signs(n, pairs)).to(device))
+    source = np.arange(2**n)  # where an amplitude came from: undo the last gate first
     for control, target in reversed(pairs):
-        source = source ^ (bit(source, control) << (n - 1 - target))
+        bit = (source >> (n - 1 - control)) & 1
+        source = source ^ (bit << (n - 1 - target))
     target = np.argsort(source)
     return Reorder(torch.from_numpy(source).to(device), torch.from_numpy(target).to(device))
 

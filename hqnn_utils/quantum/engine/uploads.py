@@ -5,6 +5,7 @@ with PennyLane only.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -31,6 +32,26 @@ def refuse_width(spec: CircuitSpec, inputs: torch.Tensor | np.ndarray) -> None:
         raise ValueError(
             f"inputs must have shape (batch, {spec.n_inputs}), got {tuple(inputs.shape)}"
         )
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the start state of a circuit is made of.
+
+    Attributes
+    ----------
+    spec, x : the circuit, and its features (batch, n_inputs).
+    gates, phases : what the upload made of them.
+    first : the plan's first step.
+    dtype : of the state.
+    """
+
+    spec: CircuitSpec
+    x: torch.Tensor
+    gates: Gates
+    phases: torch.Tensor | None
+    first: Step
+    dtype: torch.dtype
 
 
 class Upload:
@@ -60,18 +81,8 @@ class Upload:
         """The numbers of the step ``Phases``, (batch, 2**n)."""
         return None
 
-    def start(
-        self,
-        spec: CircuitSpec,
-        x: torch.Tensor,
-        gates: Gates,
-        phases,
-        first: Step,
-        dtype: torch.dtype,
-    ) -> torch.Tensor:
-        """The state behind the first ``in_start`` steps, (batch, 2**n) of ``dtype``; ``first`` is
-        the plan's first step.
-        """
+    def start(self, given: Entry) -> torch.Tensor:
+        """The state behind the first ``in_start`` steps, (batch, 2**n) of ``given.dtype``."""
         raise NotImplementedError
 
 
@@ -90,19 +101,11 @@ class AngleUpload(Upload):
         real = not like.is_complex()
         return {"encode": rotations("R" + spec.axis, x.double(), spec.scaling, real)}
 
-    def start(
-        self,
-        spec: CircuitSpec,
-        x: torch.Tensor,
-        gates: Gates,
-        phases,
-        first: Step,
-        dtype: torch.dtype,
-    ) -> torch.Tensor:
+    def start(self, given: Entry) -> torch.Tensor:
         """The gates' first columns are the states of the single qubits."""
-        encoded, *trainable = first.names
-        columns = multiply(gates, trainable, gates[encoded][..., :1])
-        return product_state(columns, dtype)
+        encoded, *trainable = given.first.names
+        columns = multiply(given.gates, trainable, given.gates[encoded][..., :1])
+        return product_state(columns, given.dtype)
 
 
 class AmplitudeUpload(Upload):
@@ -121,18 +124,10 @@ class AmplitudeUpload(Upload):
         """Features are real."""
         return True
 
-    def start(
-        self,
-        spec: CircuitSpec,
-        x: torch.Tensor,
-        gates: Gates,
-        phases,
-        first: Step,
-        dtype: torch.dtype,
-    ) -> torch.Tensor:
+    def start(self, given: Entry) -> torch.Tensor:
         """Each row, normalised."""
-        rows = x.double()
-        return (rows / rows.norm(dim=1, keepdim=True)).to(dtype)
+        rows = given.x.double()
+        return (rows / rows.norm(dim=1, keepdim=True)).to(given.dtype)
 
 
 class IQPUpload(Upload):
@@ -153,17 +148,9 @@ class IQPUpload(Upload):
         phase = terms @ _iqp_table(spec.n_qubits, x.dtype, x.device)
         return torch.polar(torch.ones_like(phase), phase)
 
-    def start(
-        self,
-        spec: CircuitSpec,
-        x: torch.Tensor,
-        gates: Gates,
-        phases,
-        first: Step,
-        dtype: torch.dtype,
-    ) -> torch.Tensor:
+    def start(self, given: Entry) -> torch.Tensor:
         """Hadamards on |0...0> give equal amplitudes."""
-        return (phases * 2 ** (-spec.n_qubits / 2)).to(dtype)
+        return (given.phases * 2 ** (-given.spec.n_qubits / 2)).to(given.dtype)
 
 
 @kept(16)

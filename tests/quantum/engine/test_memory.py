@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import torch
 
 from hqnn_utils.quantum import CircuitSpec, QuantumLayer, init_weights
 from hqnn_utils.quantum.engine import compiled, memory
+from hqnn_utils.runtime import files
 
 GIB = 2**30
 GENERAL = dict(rotation="Rot", entangler="strong")
@@ -77,15 +79,32 @@ def test_bytes_of_the_kernel(rows, options):
 
 
 def test_free_memory_of_this_machine():
-    free = memory.free_bytes(torch.device("cpu"))
-    assert free is None or 2**20 < free < 2**50
+    assert 2**20 < memory.free_bytes(torch.device("cpu")) < 2**50
     assert memory.free_bytes(torch.device("meta")) is None
 
 
-def test_a_container_has_less(monkeypatch, tmp_path):
-    monkeypatch.setattr(memory, "_from_the_kernel", lambda: 10 * GIB)
-    monkeypatch.setattr(memory, "_from_the_container", lambda: 3 * GIB)
-    assert memory.free_bytes(torch.device("cpu")) == 3 * GIB
+@pytest.mark.parametrize(
+    ("limit", "used", "free"),
+    [
+        (4 * GIB, GIB, 3 * GIB),
+        (4 * GIB, 5 * GIB, 0),
+        (40 * GIB, GIB, 10 * GIB),
+        ("max", GIB, 10 * GIB),
+        ("a lot", GIB, 10 * GIB),
+        (None, None, 10 * GIB),
+    ],
+)
+def test_a_container_has_no_more_than_its_limit_leaves(monkeypatch, tmp_path, limit, used, free):
+    machine = types.SimpleNamespace(available=10 * GIB)
+    monkeypatch.setattr("psutil.virtual_memory", lambda: machine)
+    monkeypatch.setattr(files, "CONTAINER", tmp_path)
+    if limit is not None:
+        (tmp_path / "memory.max").write_text(f"{limit}\n")
+        (tmp_path / "memory.current").write_text(f"{used}\n")
+    assert memory.free_bytes(torch.device("cpu")) == free
+    with pytest.raises(MemoryError, match=r"3 rows needs .* of memory, .* are free: fewer"):
+        files.need_memory(free + 1, "3 rows", "fewer")
+    files.need_memory(free, "3 rows", "fewer")
 
 
 PEAK = """
