@@ -11,12 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
-import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
 from matplotlib.textpath import TextPath
+from seaborn.utils import relative_luminance
 
 from hqnn_utils.runtime.arguments import checked
 
@@ -43,8 +42,7 @@ def text_width(text: str, size: float = FONT) -> float:
 
 def ink_on(colour: str) -> str:
     """Return black or white, whichever has more contrast on a colour (WCAG 2: luminance .179)."""
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
-    return "black" if np.dot(linear, (0.2126, 0.7152, 0.0722)) > 0.179 else "white"
+    return "black" if relative_luminance(colour) > 0.179 else "white"
 
 
 def canvas(width: float, height: float) -> tuple[Figure, Axes]:

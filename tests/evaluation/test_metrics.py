@@ -229,3 +229,28 @@ def test_one_vector_of_labels_for_many_rows():
     assert metrics.rank_auc(y, p).tolist() == [metrics.rank_auc(y, row) for row in p]
     with pytest.raises(ValueError, match=r"must fit, got \(6,\) and \(6, 3\)$"):
         metrics.rank_auc(y, p.T)
+
+
+@pytest.mark.parametrize(("score", "seed", "level"), [("auc", 0, 0.95), ("f1", 3, 0.8)])
+def test_bootstrap_intervals_are_those_of_scipy(score, seed, level):
+    """SciPy's bootstrap of two samples, the two classes, draws the very same images."""
+    rng = np.random.default_rng(1)
+    y = np.arange(60) % 3 // 2
+    p = np.clip(0.3 * y + 0.7 * rng.random(60), 0, 1).round(2)
+    judge = {"auc": sk.roc_auc_score, "f1": lambda y, p: sk.f1_score(y, p >= 0.5)}[score]
+
+    def of_both(negatives, positives):
+        labels = np.repeat([0, 1], [len(negatives), len(positives)])
+        return judge(labels, np.concatenate([negatives, positives]))
+
+    found = stats.bootstrap(
+        (p[y == 0], p[y == 1]),
+        of_both,
+        n_resamples=200,
+        method="percentile",
+        confidence_level=level,
+        vectorized=False,
+        rng=np.random.default_rng(seed),
+    ).confidence_interval
+    ours = metrics.intervals(y, p, level=level, n_resamples=200, seed=seed)[score]
+    assert ours == pytest.approx((found.low, found.high), abs=1e-12)

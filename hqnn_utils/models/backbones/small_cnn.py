@@ -23,14 +23,6 @@ def conv_block(in_channels: int, out_channels: int, depth: int) -> nn.Sequential
     return nn.Sequential(*layers)
 
 
-class MeanOverImage(nn.Module):
-    """(N, C, H, W) -> (N, C)."""
-
-    def forward(self, maps: torch.Tensor) -> torch.Tensor:
-        """The mean of each map."""
-        return maps.mean(dim=(2, 3))
-
-
 class SmallCNN(Backbone):
     """Three blocks of convolutions, each with twice the channels; then the mean over the image.
 
@@ -64,7 +56,7 @@ class SmallCNN(Backbone):
 
     def stages(self) -> list[nn.Module]:
         """The three blocks and the mean over the image."""
-        return [*self.blocks, MeanOverImage()]
+        return [*self.blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten()]
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(N, in_channels, H, W) -> (N, 4 * width)."""

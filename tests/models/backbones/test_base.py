@@ -181,7 +181,7 @@ def test_the_tail_of_a_frozen_backbone_is_nothing():
     assert torch.equal(tail(features), features[:, 0])
     assert not list(tail.parameters())
     assert tail.last_block() == []
-    assert len(Tail(SmallCNN().set_fine_tune("last_block")).last_block()) == 2
+    assert len(Tail(SmallCNN().set_fine_tune("last_block")).last_block()) == 3
 
 
 def test_a_whole_network_that_learns_has_no_tail():
