@@ -59,7 +59,7 @@ fold(path)
 def test_two_studies_into_one_family_keep_all_records(script, tmp_path):
     path = tmp_path / "f.json"
     both = [script(APPENDING, path, name, 20) for name in "ab"]
-    assert [p.wait(60) for p in both] == [0, 0]
+    assert [p.wait(240) for p in both] == [0, 0]
     names = {r.name for r in load_family(path)}
     assert names == {f"{name}{i}" for name in "ab" for i in range(20)}
     assert [p.name for p in tmp_path.iterdir()] == ["f.json"]
@@ -192,7 +192,7 @@ else:
 @pytest.mark.parametrize("family", ["f", pytest.param("", marks=LONG)])
 def test_two_studies_of_one_table_make_each_run_once(script, tmp_path, family):
     text = BESIDE.replace("sys.argv[3]", repr(family or None))
-    out = script(text, tmp_path, "together").communicate(timeout=60)[0].split("\n")
+    out = script(text, tmp_path, "together").communicate(timeout=240)[0].split("\n")
     made = [int(line.split()[1]) for line in out if line and "done" not in line]
     assert sorted(made) == list(range(12)), "none twice, none left out"
     assert len({line.split()[0] for line in out if "done" not in line and line}) == 2
@@ -203,7 +203,7 @@ def test_two_studies_of_one_table_make_each_run_once(script, tmp_path, family):
 
 def test_a_run_of_a_study_that_hangs_or_is_killed(script, tmp_path):
     """It is waited for, an hour at most; when its process ends, the other study makes the run."""
-    out = script(BESIDE, tmp_path, "killed").communicate(timeout=60)[0].splitlines()
+    out = script(BESIDE, tmp_path, "killed").communicate(timeout=240)[0].splitlines()
     first, second = out[0].split()[0], out[2].split()[0]
     assert out[:3] == [f"{first} 0", f"{first} 1", f"{second} 2"]
     assert "1 runs (" in out[3]
@@ -247,11 +247,11 @@ def test_lock_hands_over_among_many(tmp_path, script):
         "from hqnn_utils.runtime.files import locked\n"
         "count = Path(sys.argv[1])\n"
         "for _ in range(30):\n"
-        "    with locked(count, 30, ''):\n"
+        "    with locked(count, 120, ''):\n"
         "        count.write_text(str(int(count.read_text()) + 1))\n"
     )
     both = [script(text, count) for _ in range(3)]
-    assert [p.wait(60) for p in both] == [0, 0, 0]
+    assert [p.wait(240) for p in both] == [0, 0, 0]
     assert count.read_text() == "90"
     assert [p.name for p in tmp_path.iterdir()] == ["count"]
 
@@ -310,7 +310,7 @@ save_record(record("a"), Path(sys.argv[1]))
 
 def test_read_only_checkout_says_what_to_set(script):
     process = script(READ_ONLY, "/proc/my_results/00")
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=240)
     assert process.returncode
     assert "cannot be written" in err
     assert "set HQNN_RESULTS to one of yours" in err
@@ -341,7 +341,7 @@ print(extract_archive(sys.argv[1], progress=False))
 def test_two_loaders_unpack_one_archive(script, tmp_path):
     path = tar_of(tmp_path / "a.tar.gz")
     both = [script(UNPACK, path) for _ in range(2)]
-    outs = {p.communicate(timeout=60)[0] for p in both}
+    outs = {p.communicate(timeout=240)[0] for p in both}
     assert outs == {f"{tmp_path / 'a-extracted'}\n"}
     assert [p.returncode for p in both] == [0, 0]
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a-extracted", "a.tar.gz"]
@@ -466,8 +466,8 @@ print(len(done.history), f"{done.history[-1]['loss']:.9f}")
 @LONG
 def test_two_runs_on_one_checkpoint_are_both_right(script, tmp_path):
     both = [script(TRAIN, tmp_path / "run.pt", 60) for _ in range(2)]
-    outs = [p.communicate(timeout=120)[0] for p in both]
-    alone = script(TRAIN, tmp_path / "other.pt", 60).communicate(timeout=120)[0]
+    outs = [p.communicate(timeout=240)[0] for p in both]
+    alone = script(TRAIN, tmp_path / "other.pt", 60).communicate(timeout=240)[0]
     assert outs == [alone, alone]
     assert sorted(p.name for p in tmp_path.iterdir() if p.suffix == ".pt") == ["other.pt", "run.pt"]
 
@@ -475,13 +475,13 @@ def test_two_runs_on_one_checkpoint_are_both_right(script, tmp_path):
 @LONG
 @pytest.mark.parametrize("seed", range(3))
 def test_killed_at_a_random_moment_and_resumed_bit_for_bit(script, tmp_path, seed):
-    whole = script(TRAIN, tmp_path / "whole.pt", 400).communicate(timeout=120)[0]
+    whole = script(TRAIN, tmp_path / "whole.pt", 400).communicate(timeout=240)[0]
     process = script(TRAIN, tmp_path / "run.pt", 400)
     until((tmp_path / "run.pt").exists, 60)
     time.sleep(random.Random(seed).random())
     process.kill()
     process.wait()
-    assert script(TRAIN, tmp_path / "run.pt", 400).communicate(timeout=120)[0] == whole
+    assert script(TRAIN, tmp_path / "run.pt", 400).communicate(timeout=240)[0] == whole
     assert not list(tmp_path.glob(".*.tmp")), "swept"
 
 
@@ -524,7 +524,7 @@ def test_a_scheduler_that_dies_midway_is_named(script, tmp_path):
     assert study.stdout.readline() == "ready\n"
     time.sleep(5)
     server.kill()
-    said = study.communicate(timeout=90)[0]
+    said = study.communicate(timeout=240)[0]
     assert said.startswith("StudyError")
     assert "the scheduler does not answer" in said
 
@@ -554,7 +554,7 @@ def test_three_processes_and_one_feature_cache(script, tmp_path):
     for process in several:
         process.stdin.write("go\n")
         process.stdin.flush()
-    assert [process.wait(60) for process in several] == [0, 0, 0]
+    assert [process.wait(240) for process in several] == [0, 0, 0]
     assert sorted(path.suffix for path in cache.iterdir()) == [".npy", ".npy"]
     data = load_breastmnist(source="phantom", size=28)
     for seed, path in zip(weights, made, strict=True):
