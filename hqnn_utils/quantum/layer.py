@@ -11,7 +11,11 @@ from torch import nn
 
 from hqnn_utils.quantum.engine.compiled import kernel_for
 from hqnn_utils.quantum.engine.fused import expectations, refuse_unknown
-from hqnn_utils.quantum.engine.kept import refuse_batched, refuse_transforms
+from hqnn_utils.quantum.engine.kept import (
+    refuse_batched,
+    refuse_tracing,
+    refuse_transforms,
+)
 from hqnn_utils.quantum.engine.sampled import (
     DEFAULT_SAMPLES,
     estimate_expectations,
@@ -41,6 +45,14 @@ class Options:
     def for_sampling(self) -> bool:
         """True if one of them asks for the sampled engine."""
         return not (self.samples is None and self.seed is None)
+
+
+_EXACT = frozenset({torch.float32, torch.float64})
+
+
+def _exact(dtype: torch.dtype) -> torch.dtype:
+    """What a circuit is computed in for features of this dtype."""
+    return dtype if dtype in _EXACT else torch.float32
 
 
 def _refuse_sampling(engine: str, options: Options) -> None:
@@ -130,6 +142,7 @@ def _pennylane_engine(spec: CircuitSpec, options: Options):
         if method == "backprop":  # plain operations, which every transform knows
             return batched(inputs, weights)
         refuse_transforms(what)
+        refuse_tracing(what, inputs)
         wants_gradient = inputs.requires_grad or weights.requires_grad
         # Parameter-shift cannot differentiate a batched input.
         if method == "parameter-shift" and torch.is_grad_enabled() and wants_gradient:
@@ -154,7 +167,10 @@ class QuantumLayer(nn.Module):
     """A parameterised circuit as a layer: (..., n_inputs) -> (..., n_outputs).
 
     The weights are an ``nn.Parameter`` named ``weights`` of ``spec.weight_shape``, in radian.
-    Inputs and result share one dtype, float32 or float64, and one torch device.
+    Inputs and result share one dtype and one torch device. float64 is computed as such, all else in
+    float32 at least: a circuit's phases need it, so features in half precision (``torch.autocast``,
+    ``model.half()``) become float32 inside. ``torch.compile`` ends its graph in front of a circuit
+    and begins another one behind.
 
     Parameters
     ----------
@@ -208,16 +224,27 @@ class QuantumLayer(nn.Module):
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Expectation values (..., n_outputs) for inputs (..., n_inputs)."""
+        if torch.compiler.is_dynamo_compiling():  # its answer is known when a graph is made
+            return torch.compiler.disable(self._values, reason="a circuit is no part of a graph")(
+                inputs
+            )
+        return self._values(inputs)
+
+    def _values(self, inputs: torch.Tensor) -> torch.Tensor:
         self._check(inputs)
+        exact = _exact(inputs.dtype)
         rows = inputs.reshape(-1, self.spec.n_inputs)
-        weights = self.weights.to(inputs.dtype)
+        if inputs.dtype != exact:
+            rows = rows.to(exact)
+        weights = self.weights.to(exact)
         if not torch.is_grad_enabled():
             # PennyLane's adjoint devices compute a gradient for whatever says that it wants one.
             rows, weights = rows.detach(), weights.detach()
-        if len(rows) == 0:  # keeps the graph, so that an empty batch can go backward too
-            values = rows.sum() * weights.sum() + rows.new_zeros(0, self.spec.n_outputs)
+        if len(rows) == 0 or rows.is_meta:  # keeps the graph, so that it can go backward too
+            values = rows.sum() * weights.sum() + rows.new_zeros(len(rows), self.spec.n_outputs)
         else:
-            values = self._run(rows, weights).to(device=inputs.device, dtype=inputs.dtype)
+            values = self._run(rows, weights)
+        values = values.to(device=inputs.device, dtype=inputs.dtype)
         return values.reshape(*inputs.shape[:-1], self.spec.n_outputs)
 
     def _check(self, inputs: torch.Tensor) -> None:
@@ -237,7 +264,7 @@ class QuantumLayer(nn.Module):
         inside ``vmap`` and for second derivatives), otherwise the name of PennyLane's device.
         """
         if self.engine == "fused":
-            return kernel_for(self.spec, self.weights.device, self.weights.dtype)
+            return kernel_for(self.spec, self.weights.device, _exact(self.weights.dtype))
         if self.engine == "sampled":
             return "torch"
         device = self._options.device

@@ -15,7 +15,7 @@ from hqnn_utils.quantum.engine.compiled import (
 )
 from hqnn_utils.quantum.engine.cosines import is_mean_of_cosines, mean_of_cosines
 from hqnn_utils.quantum.engine.gates import ROTATIONS, rotations
-from hqnn_utils.quantum.engine.kept import in_a_transform, refuse_batched
+from hqnn_utils.quantum.engine.kept import in_a_transform, in_full_precision, refuse_batched
 from hqnn_utils.quantum.engine.measurement import Observables, observables_of
 from hqnn_utils.quantum.engine.memory import refuse_too_large
 from hqnn_utils.quantum.engine.plan import Local, Phases, Step, plan, split_last_entanglers
@@ -66,6 +66,7 @@ def expectations(spec: CircuitSpec, inputs: torch.Tensor, weights: torch.Tensor)
     return torch_expectations(spec, inputs, weights)
 
 
+@in_full_precision
 def torch_expectations(
     spec: CircuitSpec,
     inputs: torch.Tensor,
@@ -205,6 +206,7 @@ class _Fused(torch.autograd.Function):
         return measured.measure(end)
 
     @staticmethod
+    @in_full_precision
     def backward(ctx, gradient):
         start, gates, phases, end = ctx.saved_tensors
         refuse_batched(gradient)

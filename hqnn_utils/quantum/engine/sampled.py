@@ -24,7 +24,13 @@ from dataclasses import dataclass
 import torch
 
 from hqnn_utils.quantum.engine.cosines import only_cosines, x_strings
-from hqnn_utils.quantum.engine.kept import kept, refuse_batched, refuse_transforms
+from hqnn_utils.quantum.engine.kept import (
+    in_full_precision,
+    kept,
+    plain_tensors,
+    refuse_batched,
+    refuse_transforms,
+)
 from hqnn_utils.quantum.engine.measurement import observable_masks
 from hqnn_utils.quantum.engine.uploads import refuse_width
 from hqnn_utils.quantum.spec import CircuitSpec
@@ -57,6 +63,7 @@ def refuse_others(spec: CircuitSpec) -> None:
         )
 
 
+@in_full_precision
 def estimate_expectations(
     spec: CircuitSpec,
     inputs: torch.Tensor,
@@ -84,9 +91,7 @@ def estimate_expectations(
     whole_number("samples", samples, 2, "an error bar needs two")
     _check_shapes(spec, inputs, weights)
     table = _table(spec)
-    generator = None if seed is None else torch.Generator().manual_seed(seed)
-    # As bytes: they are kept for the backward pass.
-    patterns = torch.randint(0, 2, (samples, spec.n_qubits), generator=generator, dtype=torch.int8)
+    patterns = _patterns(samples, spec.n_qubits, seed)
     uploads = spec.scaling * inputs.repeat_interleave(table.n_uploads, dim=1)
     values, squares = _Means.apply(uploads, weights.flatten(), patterns, table)
     variances = (squares - values.detach() ** 2).clamp(min=0)
@@ -124,6 +129,18 @@ def _bits(masks: list[int], n: int) -> torch.Tensor:
     return torch.tensor(rows, dtype=torch.float32)
 
 
+def _patterns(samples: int, n_qubits: int, seed: int | None) -> torch.Tensor:
+    """Coins (samples, n_qubits), as bytes: they are kept for the backward pass."""
+    shape = (samples, n_qubits)
+    if seed is None:
+        return torch.randint(0, 2, shape, dtype=torch.int8)
+    # What torch.export traces keeps these numbers. An operation of the graph would draw with a
+    # generator that goes on, other numbers in each call.
+    with plain_tensors():
+        generator = torch.Generator().manual_seed(seed)
+        return torch.randint(0, 2, shape, generator=generator, dtype=torch.int8)
+
+
 class _Means(torch.autograd.Function):
     """Mean of the cosines and of their squares, both (batch, n_outputs) float64.
 
@@ -144,6 +161,7 @@ class _Means(torch.autograd.Function):
         return total / len(patterns), mean_of_squares
 
     @staticmethod
+    @in_full_precision
     def backward(ctx, by_mean, _):
         uploads, weights, patterns = ctx.saved_tensors
         refuse_batched(by_mean)

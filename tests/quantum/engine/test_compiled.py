@@ -74,7 +74,7 @@ def test_which_kernel_ran_is_visible(monkeypatch):
     assert len(ran) == 1
     assert layer.kernel == "numba"
     assert "engine='fused', kernel='numba'" in repr(layer)
-    assert layer.to(torch.float16).kernel == "torch"
+    assert layer.to(torch.float16).kernel == "numba"
     assert QuantumLayer(CircuitSpec(3, encoding="iqp", reupload=True)).kernel == "torch"
     assert QuantumLayer(spec, "pennylane").kernel == "default.qubit"
     assert QuantumLayer(spec, "pennylane", device="lightning.qubit").kernel == "lightning.qubit"
