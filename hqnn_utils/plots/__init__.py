@@ -3,7 +3,7 @@
 A notebook says ``from hqnn_utils import plots`` and then ``plots.seed_dots(...)``.
 
 ``style``    colours, the white grid, how a figure is finished
-``figures``  one function a picture; each returns its figure
+``figures``  one function a picture; each returns its figure, and ``save`` keeps it as a file
 ``board``    boxes with arrows, split bars
 ``widgets``  a picture with knobs
 ``player``   what pages without a kernel show of it
@@ -14,6 +14,7 @@ everywhere: nothing for real images, ``"PHANTOM (synthetic images): "`` for phan
 
 from hqnn_utils.plots.board import flow, split_bars
 from hqnn_utils.plots.figures import (
+    save,
     seed_dots,
     spectra,
     threshold_view,
@@ -30,6 +31,7 @@ __all__ = [
     "finish",
     "flow",
     "house_style",
+    "save",
     "seed_dots",
     "spectra",
     "split_bars",

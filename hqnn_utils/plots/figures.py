@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import os
+from pathlib import Path
+
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
@@ -12,6 +16,7 @@ from hqnn_utils.data import CLASS_NAMES
 from hqnn_utils.evaluation.metrics import confusion
 from hqnn_utils.plots.style import CLASS_COLOURS, colour_of, finish, house_style
 from hqnn_utils.runtime.arguments import checked
+from hqnn_utils.runtime.files import StorageError, cause, whole_file
 
 
 def training_curves(
@@ -117,6 +122,37 @@ def spectra(found: dict[str, np.ndarray], highest: int) -> Figure:
             axis.set(title=name, xlabel="frequency k", xticks=frequencies)
         axes[0][0].set_ylabel("size of coefficient |c_k|")
     return finish(figure, "", "Fourier coefficients of the output as a function of one feature")
+
+
+def save(figure: Figure, path: str | os.PathLike, **options) -> Path:
+    """Write a figure whole or not at all: on a full disk the old file stays as it is.
+
+    Parameters
+    ----------
+    path : str or path
+        Its ending is the format: ``"scores.png"``, ``"report.pdf"``.
+    **options
+        As for ``figure.savefig``.
+
+    Raises
+    ------
+    ValueError : an ending that matplotlib does not know.
+    StorageError : the file cannot be written; the message says why.
+    """
+    path = Path(path)
+    kind, known = path.suffix[1:].lower(), figure.canvas.get_supported_filetypes()
+    if kind not in known:
+        raise ValueError(f"path must end in one of .{', .'.join(sorted(known))}, got {path.name!r}")
+    made = io.BytesIO()
+    figure.savefig(made, format=kind, **options)
+    try:
+        with whole_file(path) as stream:
+            stream.write(made.getvalue())
+    except OSError as error:
+        raise StorageError(
+            f"{path} cannot be written ({cause(error, path)}): make room, or name another folder"
+        ) from None
+    return path
 
 
 checked(__name__)

@@ -2,6 +2,7 @@
 
 ``record``     what a record holds; read and written so that nobody finds half a file
 ``families``   many records in one compact file; those that were measured for the course
+``__main__``   gives files of earlier versions the digest that they lack
 
 Reading a record needs neither torch nor PennyLane.
 """
@@ -18,6 +19,7 @@ from hqnn_utils.records.families import (
 from hqnn_utils.records.record import (
     Record,
     RecordError,
+    load_json,
     load_record,
     plain,
     save_record,
@@ -31,6 +33,7 @@ __all__ = [
     "fold",
     "load_all",
     "load_family",
+    "load_json",
     "load_record",
     "measured",
     "measured_dir",

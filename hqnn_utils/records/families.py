@@ -17,12 +17,14 @@ from pathlib import Path
 
 from hqnn_utils.records.record import (
     SCHEMA,
+    NoDigestError,
     Record,
     RecordError,
     cannot_write,
     check_digest,
     digest_of,
     load_record,
+    need_digest,
     with_digest,
     write_json_atomically,
 )
@@ -127,10 +129,8 @@ def _unpack_run(name: str, run: dict, family: dict) -> Record:
 def save_family(records: list[Record], path: str | Path) -> Path:
     """Write records as one family file, atomically. StorageError where that cannot be done."""
     content = pack(records)
-    runs = content.pop("runs")  # they stay last, one a line
-    digest = with_digest({**content, "runs": runs})["digest"]
-    family = {**content, "digest": digest, "runs": runs}
-    return write_json_atomically(path, family, compact=True)
+    runs = content.pop("runs")  # they stay last, one a line; the digest gets the place before them
+    return write_json_atomically(path, {**content, "digest": None, "runs": runs}, compact=True)
 
 
 def appended(path: str | Path) -> Path:
@@ -278,7 +278,9 @@ def _records_of(lines: bytes, path: Path) -> list[Record]:
     records = []
     for number, line in enumerate(lines.split(b"\n")[:-1], 1):  # behind the last: half a line
         try:
-            records.append(Record.from_dict(json.loads(line)))
+            content = json.loads(line)
+            records.append(Record.from_dict(content))
+            need_digest(content, f"line {number} of {appended(path)}")
         except (ValueError, TypeError, AttributeError, RecursionError) as error:
             raise RecordError(
                 f"line {number} of {appended(path)} is damaged ({error}): remove it and run the "
@@ -291,7 +293,9 @@ def _load_file(path: Path) -> list[Record]:
     try:
         family = read_json(path)
         newer = family["schema"] > SCHEMA
-        records = [] if newer else _checked(family)
+        records = [] if newer else _checked(family, path)
+    except NoDigestError:
+        raise
     except FileNotFoundError:
         raise RecordError(
             f"no family of records at {path}: run the command that makes it, or check the name"
@@ -314,12 +318,13 @@ def _load_file(path: Path) -> list[Record]:
 FAMILY_KEYS = {"schema", "family", "shared", "runs", "digest"}
 
 
-def _checked(family: dict) -> list[Record]:
-    """The records of a family whose digest fits; families of earlier versions carry none."""
+def _checked(family: dict, path: Path) -> list[Record]:
+    """The records of a family whose digest is there and fits."""
     if unknown := family.keys() - FAMILY_KEYS:
         raise RecordError(f"unknown parts {sorted(unknown)}")
     records = unpack(family)
-    digest = family.pop("digest", None)
+    need_digest(family, path)
+    digest = family.pop("digest")
     check_digest(family, digest)
     return records
 

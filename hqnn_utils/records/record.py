@@ -37,6 +37,10 @@ class RecordError(ValueError):
     """A record that cannot be read or written; the message names the file and the remedy."""
 
 
+class NoDigestError(RecordError):
+    """A file of ours without a digest: of an earlier version, or written by hand."""
+
+
 @dataclass
 class Record:
     """One run: what was chosen, on what data, and what came out.
@@ -95,8 +99,8 @@ class Record:
     def from_dict(cls, content: dict) -> Record:
         """A record from its JSON.
 
-        RecordError where a part is missing or unknown, or where its digest does not fit; records
-        of earlier versions carry none.
+        RecordError where a part is missing or unknown, or where its digest does not fit. Without a
+        digest it is taken as it is: what is read from a file goes through ``need_digest`` before.
         """
         content = dict(content)
         missing = REQUIRED_KEYS - content.keys()
@@ -164,15 +168,29 @@ def _what_is_wrong(part: dict) -> str | None:
 
 
 def with_digest(content: dict) -> dict:
-    """JSON content together with its SHA-256, so that a flipped bit is noticed when it is read."""
+    """JSON content together with its SHA-256, so that a flipped bit is noticed when it is read.
+
+    A digest that is there already is made anew, in its place.
+    """
     content = plain(content)
-    return {**content, "digest": digest_of(content)}
+    rest = {key: value for key, value in content.items() if key != "digest"}
+    return {**content, "digest": digest_of(rest)}
 
 
 def check_digest(content: dict, digest: Any) -> None:
     """RecordError where content, without its digest, is not what the digest was made of."""
     if digest is not None and digest != digest_of(content):
         raise RecordError("its digest does not fit: it was changed after it was written")
+
+
+def need_digest(content: dict, path: str | os.PathLike) -> None:
+    """NoDigestError for what was read from ``path`` and carries no digest."""
+    if content.get("digest") is None:
+        raise NoDigestError(
+            f"{path} carries no digest, so nobody can tell whether it was changed since it was "
+            "written: restore it from git, or make it anew. If an earlier version of hqnn_utils "
+            f'wrote it, and you trust it: python -m hqnn_utils.records seal "{path}"'
+        )
 
 
 def digest_of(content) -> str:
@@ -202,10 +220,13 @@ def plain(value):
 def write_json_atomically(path: str | os.PathLike, content, compact: bool = False) -> Path:
     """Write JSON so that a reader sees the old file or the new one, never half of one.
 
-    ``compact`` writes no indentation, keeps the order of keys, and puts one run on a line.
-    StorageError where the folder cannot be written or is full.
+    A dict gets the key ``"digest"``, its SHA-256; ``load_json`` compares it. ``compact`` writes no
+    indentation, keeps the order of keys, and puts one run on a line. StorageError where the folder
+    cannot be written or is full.
     """
     path = Path(path)
+    if isinstance(content, dict):
+        content = with_digest(content)
     text = _compact_json(content) if compact else _indented_json(content)
     try:
         with whole_file(path) as stream:
@@ -235,7 +256,34 @@ def _compact_json(content) -> str:
 
 def save_record(record: Record, folder: str | os.PathLike) -> Path:
     """Write ``record`` atomically to ``folder/<name>.json`` and return the path."""
-    return write_json_atomically(Path(folder) / f"{record.name}.json", with_digest(record.plain()))
+    return write_json_atomically(Path(folder) / f"{record.name}.json", record.plain())
+
+
+def load_json(path: str | os.PathLike) -> dict:
+    """What ``write_json_atomically`` wrote, or ``seal`` has sealed; without its digest.
+
+    Raises
+    ------
+    RecordError : a file that is missing, damaged, or carries no digest; the message names it.
+    """
+    path = Path(path)
+    restore = "restore it from git, or make it anew"
+    try:
+        content = read_json(path)
+        if not isinstance(content, dict):
+            raise RecordError("it holds no dict")
+        need_digest(content, path)
+        digest = content.pop("digest")
+        check_digest(content, digest)
+    except NoDigestError:
+        raise
+    except FileNotFoundError:
+        raise RecordError(f"no file {path}: check the name, or {restore}") from None
+    except ValueError as error:
+        raise RecordError(f"{path} cannot be trusted ({error}): {restore}") from None
+    except OSError as error:
+        raise RecordError(f"{path} cannot be read ({cause(error, path)})") from None
+    return content
 
 
 def load_record(path: str | os.PathLike) -> Record:
@@ -269,6 +317,7 @@ def load_record(path: str | os.PathLike) -> Record:
         raise RecordError(
             f"record {path} is damaged ({error}): delete it and run its notebook again"
         ) from None
+    need_digest(content, path)
     # some file systems store accented letters taken apart
     if unicodedata.normalize("NFC", record.name) != unicodedata.normalize("NFC", path.stem):
         raise RecordError(

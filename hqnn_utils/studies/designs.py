@@ -9,7 +9,6 @@ are settings by short names, its hypotheses pairs of such names. All of it is da
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
@@ -27,7 +26,7 @@ from hqnn_utils.evaluation.claims import (
 )
 from hqnn_utils.evaluation.comparison import mean_interval
 from hqnn_utils.evaluation.metrics import rank_auc
-from hqnn_utils.records import Record, measured, measured_dir
+from hqnn_utils.records import Record, load_json, measured, measured_dir
 from hqnn_utils.runtime import choose
 from hqnn_utils.runtime.arguments import checked
 from hqnn_utils.studies.plans import load_plan, plans_dir
@@ -105,7 +104,7 @@ class Design:
 
 
 def _read() -> dict[str, Design]:
-    content = json.loads((plans_dir() / "hypotheses_v2.json").read_text(encoding="utf-8"))
+    content = load_json(plans_dir() / "hypotheses_v2.json")
     sets = {name: tuple(Claim(**row) for row in rows) for name, rows in content["claims"].items()}
     found = {}
     for row in content["designs"]:

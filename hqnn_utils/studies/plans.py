@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hqnn_utils.records import measured_dir
+from hqnn_utils.records import load_json, measured_dir
 from hqnn_utils.runtime import choose
 from hqnn_utils.runtime.arguments import checked
 from hqnn_utils.runtime.files import read_json
@@ -49,15 +49,14 @@ def read_table(path: str | Path) -> list[dict]:
     every setting over all folds, see :func:`over_folds`. All of seed 0 comes first, then seed 1: a
     series that is cut short is complete for fewer seeds.
 
+    The course's own tables carry a digest, and it must fit; so must that of yours, if it has one.
+
     Raises
     ------
-    StudyError : a file that is missing, no JSON, or of another form.
+    StudyError : a file that is missing, no JSON, changed since it was sealed, or of another form.
     """
     path = Path(path)
-    try:
-        content = read_json(path)
-    except (OSError, ValueError) as error:
-        raise StudyError(f"table {path} cannot be read ({error})") from None
+    content = _content(path)
     try:
         rows = _rows(content) if isinstance(content, dict) else list(content)
         return sorted(rows, key=lambda row: row.get("seed", 0))
@@ -65,6 +64,16 @@ def read_table(path: str | Path) -> list[dict]:
         raise StudyError(
             f"table {path} holds neither a list of settings nor grids of them ({error})"
         ) from None
+
+
+def _content(path: Path):
+    """What a table's file holds, without its digest."""
+    try:
+        content = read_json(path)
+        sealed = isinstance(content, dict) and "digest" in content
+        return load_json(path) if sealed or path.parent == plans_dir() else content
+    except (OSError, ValueError) as error:
+        raise StudyError(f"table {path} cannot be read ({error})") from None
 
 
 def _rows(content: dict) -> list[dict]:
@@ -111,7 +120,7 @@ def over_folds(
 
 def keeps_test_only(path: str | Path) -> bool:
     """Whether a plan says ``"test_only": true``: its family keeps no history."""
-    content = read_json(path)
+    content = _content(Path(path))
     return isinstance(content, dict) and content.get("test_only", False)
 
 

@@ -77,6 +77,21 @@ def read(path: Path):
     return nbformat.read(path, as_version=4)
 
 
+def read_sealed_json(path: Path) -> dict:
+    """What ``hqnn_utils.records.write_json_atomically`` wrote; SystemExit where it was changed.
+
+    (``hqnn_utils`` is not there in the book's environment.)
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        digest = content.pop("digest")
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise SystemExit(f"{path} is damaged ({error}): restore it from git") from None
+    if digest != hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest():
+        raise SystemExit(f"{path} was changed after it was written: restore it from git")
+    return content
+
+
 def write(notebook, path: Path) -> None:
     """Write a notebook as the course stores it; an invalid one is an error and not written."""
     nbformat.validate(notebook)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -14,7 +15,18 @@ from pathlib import Path
 from coursekit import tables
 from coursekit.alt import write_alts
 from coursekit.figures import shrink_figures
-from coursekit.files import HERE, Tree, check_out, clear, code_digest, need_room, read, tags, write
+from coursekit.files import (
+    HERE,
+    Tree,
+    check_out,
+    clear,
+    code_digest,
+    need_room,
+    read,
+    tags,
+    write,
+    write_text,
+)
 from coursekit.folding import fold
 from coursekit.generated import sync
 from coursekit.memory import PeakMemory
@@ -215,7 +227,6 @@ def store_memory(tree: Tree, name: str, **mebibytes: float) -> None:
 
 
 def _store_measured(tree: Tree, name: str, what: str, values: dict[str, float]) -> None:
-    from hqnn_utils.records import write_json_atomically
     from hqnn_utils.runtime.files import locked
 
     measured_on = {
@@ -228,7 +239,8 @@ def _store_measured(tree: Tree, name: str, what: str, values: dict[str, float]) 
         found = times.setdefault(name, {})
         for profile, value in values.items():
             found.setdefault(profile, {}).update({what: round(value, 1), **measured_on})
-        write_json_atomically(tree.timings, times)
+        # without a digest: git joins the times of two people
+        write_text(json.dumps(times, indent=1, sort_keys=True) + "\n", tree.timings)
 
 
 def tidy(notebook):

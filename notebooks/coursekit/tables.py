@@ -5,12 +5,11 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from pathlib import Path
 
-from coursekit.files import Tree
+from coursekit.files import Tree, read_sealed_json
 
 
 def _row(cells) -> str:
@@ -34,7 +33,7 @@ def bench_table(tree: Tree) -> str:
     path = tree.results / "benchmarks" / "quantum_layer_cpu.json"
     if not path.exists():
         return "No record yet: `make bench` makes it."
-    record = json.loads(path.read_text(encoding="utf-8"))
+    record = read_sealed_json(path)
     if "by_threads" not in record:
         return _first_table(record)
     lines = [_weakest(record["by_threads"]), "", FOLDED, ""]

@@ -17,6 +17,7 @@ real device on a certain day; its noise model knows no crosstalk and no drift.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import math
 from datetime import date
@@ -206,6 +207,21 @@ def run(stored: dict, name: str, shots: int, seed: int, images: int | None = Non
     )
 
 
+def digest_of(content: dict) -> str:
+    """SHA-256 of JSON content, as ``hqnn_utils.records`` makes it."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def circuit_of(path: Path) -> dict:
+    """The stored circuit; SystemExit where it is missing or was changed after it was written."""
+    if not path.exists():
+        raise SystemExit(f"{path} is missing: notebook 12 stores it, run that first")
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    if stored.pop("digest", None) != digest_of(stored):
+        raise SystemExit(f"{path} was changed after it was written: run notebook 12 again")
+    return stored
+
+
 def main() -> None:
     """Read the circuit, run it, write the record."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -216,14 +232,14 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--images", type=int, help="only so many of each part, for a test")
     given = parser.parse_args()
-    if not given.circuit.exists():
-        raise SystemExit(f"{given.circuit} is missing: notebook 12 stores it, run that first")
+    stored = circuit_of(given.circuit)
     if not hasattr(fake_provider, given.backend):
         raise SystemExit(f"no snapshot {given.backend!r} in qiskit_ibm_runtime.fake_provider")
-    stored = json.loads(given.circuit.read_text())
     record = rounded(run(stored, given.backend, given.shots, given.seed, given.images))
     given.out.parent.mkdir(parents=True, exist_ok=True)
-    given.out.write_text(json.dumps(record) + "\n")
+    record = json.loads(json.dumps(record))
+    sealed = {"digest": digest_of(record), **record}
+    given.out.write_text(json.dumps(sealed) + "\n", encoding="utf-8")
     print(given.out.name)
 
 

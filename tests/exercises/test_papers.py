@@ -17,7 +17,7 @@ from hqnn_utils.exercises.papers import (
     write_paper,
 )
 from hqnn_utils.exercises.papers.key import audit, evidence
-from hqnn_utils.records import measured_dir
+from hqnn_utils.records import RecordError, measured_dir
 
 STORED = measured_dir().parent / "13_capstone" / "paper"
 NAMES = list(FAULTS)
@@ -109,7 +109,7 @@ def test_files_are_the_paper_again(paper, tmp_path):
     assert evidence(again) == pytest.approx(evidence(paper))
     pd.testing.assert_frame_equal(again.images, paper.images)
     (tmp_path / "paper" / "claims.json").unlink()
-    with pytest.raises(FileNotFoundError, match=r"claims\.json"):
+    with pytest.raises(RecordError, match=r"no file .*claims\.json"):
         read_paper(tmp_path / "paper")
 
 

@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import PurePosixPath
 
 import pytest
+from coursekit.files import read, tags
 from fault_toys import ROOT
 
 SOURCES = sorted(
@@ -53,6 +54,65 @@ def test_no_text_without_an_encoding():
         if is_open and "encoding" not in options and not binary:
             bad.append(place)
     assert not bad
+
+
+# Files are read through doors that compare a digest: records, families, ``load_json``,
+# ``read_sealed``. Who else reads data, and why that is right.
+MAY_READ_DATA = {
+    "hqnn_utils/runtime/files.py": "the doors themselves",
+    "hqnn_utils/records/families.py": "a line of a journal, whose record has a digest",
+    "hqnn_utils/records/record.py": "a door",
+    "hqnn_utils/records/__main__.py": "gives old files their digest",
+    "hqnn_utils/studies/plans.py": "a student's own table; ours go through load_json",
+    "hqnn_utils/studies/own.py": "plan.jsonl, whose lines have digests",
+    "hqnn_utils/studies/claimed.py": "what processes beside this one do just now",
+    "hqnn_utils/studies/search.py": "text of a column, no file",
+    "hqnn_utils/studies/run.py": "text of an argument, no file",
+    "hqnn_utils/exercises/papers/paper.py": "tables whose digests were compared",
+    "hqnn_utils/exercises/quiz.py": "a source that authors edit, as they do code",
+    "hqnn_utils/training/checkpoint.py": "content whose digest was compared",
+    "hqnn_utils/models/features.py": "content whose digest was compared",
+    "hqnn_utils/models/backbones/weights.py": "checks the digest, or that of the zip inside",
+    "hqnn_utils/data/medmnist_files.py": "compares MD5; the zip inside has checksums of its own",
+    "hqnn_utils/data/breakhis_pixels.py": "a cache whose digest is compared",
+    "hqnn_utils/data/archive.py": "the list of digests itself",
+    "notebooks/coursekit/files.py": "the tool's door, and the times",
+    "notebooks/coursekit/quizzes.py": "a source that authors edit, as they do code",
+    "01_breast_ultrasound_data.ipynb": "the official file; a cell before compares its digest",
+    "08_hybrid_training.ipynb": "what the cell itself has written",
+    "09_breakhis_histopathology.ipynb": "a list beside a student's own images; a benchmark's time",
+}
+READS_DATA = {
+    *(("json", name) for name in ("load", "loads")),
+    *(("np", name) for name in ("load", "loadtxt", "genfromtxt", "fromfile")),
+    *(("pd", f"read_{name}") for name in ("csv", "json", "pickle", "parquet", "table", "excel")),
+    ("torch", "load"),
+    ("pickle", "load"),
+    ("joblib", "load"),
+}
+
+
+def data_readers(tree):
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        owner = getattr(getattr(node.func, "value", None), "id", "")
+        if (owner, called(node)) in READS_DATA or (called(node) == "read_json" and not owner):
+            yield node
+
+
+def test_no_data_are_read_past_a_digest():
+    found = {
+        str(path.relative_to(ROOT).as_posix())
+        for path in SOURCES
+        if any(data_readers(ast.parse(path.read_text(encoding="utf-8"))))
+    }
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        cells = [c for c in read(path).cells if c.cell_type == "code"]
+        trees = [ast.parse(c.source) for c in cells if "bootstrap" not in tags(c)]
+        if any(any(data_readers(tree)) for tree in trees):
+            found.add(path.name)
+    assert found == set(MAY_READ_DATA)
 
 
 def test_no_broad_except():

@@ -32,6 +32,7 @@ from PIL import Image
 from hqnn_utils.evaluation.metrics import scores
 from hqnn_utils.exercises import exercise, known_exercises
 from hqnn_utils.plots.player import player
+from hqnn_utils.records import write_json_atomically
 from hqnn_utils.studies import Record, save_record
 
 
@@ -231,8 +232,7 @@ def test_the_course_table_links_from_the_readme():
 
 def bench(tree, record):
     path = tree.results / "benchmarks" / "quantum_layer_cpu.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(record | {"device": "cpu", "date": "2026-11-23"}))
+    write_json_atomically(path, record | {"device": "cpu", "date": "2026-11-23"})
     return tables.bench_table(tree)
 
 

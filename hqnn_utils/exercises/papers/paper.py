@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-import json
+import hashlib
+import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hqnn_utils.records import Record, load_family, save_family, write_json_atomically
+from hqnn_utils.records import (
+    Record,
+    RecordError,
+    load_family,
+    load_json,
+    save_family,
+    write_json_atomically,
+)
 from hqnn_utils.runtime.files import whole_file
 
 MODELS = ("hybrid", "control")
@@ -52,30 +60,60 @@ class Paper:
 
 
 def write_paper(paper: Paper, folder: str | Path) -> Path:
-    """The paper as files: ``paper.md``, ``claims.json``, ``records.json`` and three tables."""
+    """The paper as files: ``paper.md``, ``claims.json``, ``records.json`` and three tables.
+
+    ``claims.json`` also holds the digests of what carries none itself.
+    """
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    with whole_file(folder / "paper.md") as stream:
-        stream.write(paper.text.encode())
-    write_json_atomically(folder / "claims.json", {"number": paper.number, **paper.claims})
+    tables = {
+        f"{n}.csv": getattr(paper, n).to_csv(index=False, lineterminator="\n") for n in TABLES
+    }
+    texts = {"paper.md": paper.text, **tables}
+    for name, text in texts.items():
+        with whole_file(folder / name) as stream:
+            stream.write(text.encode())
     save_family(list(paper.records), folder / "records.json")
-    for name in TABLES:
-        with whole_file(folder / f"{name}.csv") as stream:
-            stream.write(getattr(paper, name).to_csv(index=False, lineterminator="\n").encode())
+    digests = {name: _digest(text.encode()) for name, text in texts.items()}
+    claims = {"number": paper.number, **paper.claims, "files": digests}
+    write_json_atomically(folder / "claims.json", claims)
     return folder
 
 
 def read_paper(folder: str | Path) -> Paper:
-    """A paper from its files. FileNotFoundError names the one that is missing."""
+    """A paper from its files.
+
+    Raises
+    ------
+    RecordError : a file that is missing or was changed after it was written; it is named.
+    """
     import pandas as pd
 
     folder = Path(folder)
-    claims = json.loads((folder / "claims.json").read_text(encoding="utf-8"))
-    tables = {name: pd.read_csv(folder / f"{name}.csv") for name in TABLES}
+    claims = load_json(folder / "claims.json")
+    digests = claims.pop("files", {})
+    names = ("paper.md", *(f"{name}.csv" for name in TABLES))
+    texts = {name: _text(folder / name, digests.get(name)) for name in names}
+    tables = {name: pd.read_csv(io.StringIO(texts[f"{name}.csv"])) for name in TABLES}
     return Paper(
         number=claims.pop("number"),
-        text=(folder / "paper.md").read_text(encoding="utf-8"),
+        text=texts["paper.md"],
         claims={**claims, "interval": tuple(claims["interval"])},
         records=tuple(load_family(folder / "records.json")),
         **tables,
     )
+
+
+def _text(path: Path, digest: str) -> str:
+    try:
+        content = path.read_bytes().replace(b"\r\n", b"\n")  # git on Windows ends lines so
+    except OSError as error:
+        raise RecordError(
+            f"{path} cannot be read ({error.strerror}): write the paper again"
+        ) from None
+    if _digest(content) != digest:
+        raise RecordError(f"{path} was changed after it was written: write the paper again")
+    return content.decode("utf-8")
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
