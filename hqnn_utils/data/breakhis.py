@@ -120,6 +120,7 @@ def load_breakhis(
     folds: int = 5,
     *,
     crop: str = "centre",
+    bits: int | None = None,
     cache: str | os.PathLike | None = None,
     workers: int | None = None,
     progress: bool = True,
@@ -138,6 +139,8 @@ def load_breakhis(
         and marks name, banner and record.
     seed, fold, folds : the split, see ``splits.resplit``. The seed is also the phantom's.
     crop : ``"centre"`` takes the largest square in the middle, ``"squash"`` keeps all and distorts.
+    bits : of grey images in files of 16 bits, how many are used: 12 for values up to 4,095. Such a
+        file does not say it itself, see ``breakhis_pixels.read_image``.
     cache, workers, progress : see ``breakhis_pixels.resized_images``.
 
     Raises
@@ -146,6 +149,7 @@ def load_breakhis(
         magnification, too few patients in a class, a damaged or unsafe archive.
     """
     check_options({"size": size, "seed": seed, "fold": fold, "folds": folds, "workers": workers})
+    check_options({"bits": bits})
     _check_options(magnification, size, split, crop)
     root = _find_root(source)
     if root == "phantom":
@@ -155,7 +159,9 @@ def load_breakhis(
     _check_patients([name for _, name in chosen], folds, seed)  # before anything is decoded
     paths = [path for path, _ in chosen]
     known = expected_digests(folder)
-    images, digest = resized_images(paths, Resizing(size, crop), cache, workers, progress, known)
+    images, digest = resized_images(
+        paths, Resizing(size, crop, bits), cache, workers, progress, known
+    )
     data = from_names(
         [path.name for path in paths],
         images,

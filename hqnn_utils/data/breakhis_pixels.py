@@ -33,6 +33,9 @@ PATIENCE = 3600  # seconds to wait for another process that decodes the same ima
 # Formats that hold pixels. Pillow would hand others, PostScript for instance, to another program.
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "GIF", "PPM", "WEBP")
 ORIENTATION = 0x0112  # the number of this entry in a camera's notes (Exif)
+BITS, PHOTOMETRIC = 258, 262  # numbers of entries of a TIFF: bits of a value; 0: large is dark
+# A picture of 16 bits whose values all lie below may as well be one of 10, 12 or 14.
+DARK = 2**14
 MOST_PIXELS = 2**26  # of one image; BreakHis's have 322,000
 # What Pillow raises for a file with flipped bits.
 DAMAGED = (
@@ -57,10 +60,12 @@ class Resizing:
     ----------
     size : height and width in pixels.
     crop : ``"centre"`` takes the largest square in the middle, ``"squash"`` keeps all and distorts.
+    bits : of grey images in files of 16 bits, how many are used; ``None`` if nobody said.
     """
 
     size: int
     crop: str = "centre"
+    bits: int | None = None
 
 
 def resized_images(
@@ -115,8 +120,8 @@ def resized_images(
 
 
 def _key(paths: list[Path], how: Resizing) -> str:
-    """Name of a cache entry. The 3 counts the ways in which this module has resized so far."""
-    key = hashlib.sha256(f"3|{how.size}|{how.crop}".encode())
+    """Name of a cache entry. The 4 counts the ways in which this module has resized so far."""
+    key = hashlib.sha256(f"4|{how.size}|{how.crop}|{how.bits}".encode())
     for path in paths:
         about = path.stat()
         key.update(f"|{path.name}:{about.st_size}:{about.st_mtime_ns}".encode())
@@ -190,9 +195,15 @@ def _decode(
 def read_image(path: Path, how: Resizing, sha256: str | None = None) -> np.ndarray:
     """One image (size, size, 3) uint8, from whatever size the file has.
 
-    Grey images of 16 bits are scaled to 0..255, transparency is left out, a turned one is set
-    upright. A mode whose colours or
-    brightness would be guessed is refused: 32 bits a channel, inks instead of light.
+    Transparency is left out, a turned image is set upright. A mode whose colours or brightness
+    would be guessed is refused: 32 bits a channel, inks instead of light.
+
+    **16 bits.** Ultrasound and microscopes often measure 10, 12 or 14 bits, and their values stand
+    in files of 16, which do not say so. Read as 16 bits, a picture of 12 bits (0..4,095) is
+    all but black. So ``how.bits`` says how many are used: 12 makes 4,095 white. Without it a value
+    of 65,535 is white, and a picture whose values all lie below 16,384 is refused, for it may be
+    either; black alone is black. A TIFF of 12 bits does say so. Of colour in 16 bits Pillow keeps
+    the upper 8: right where all 16 are used, refused otherwise.
 
     Parameters
     ----------
@@ -215,7 +226,7 @@ def read_image(path: Path, how: Resizing, sha256: str | None = None) -> np.ndarr
             )
         with Image.open(io.BytesIO(content), formats=FORMATS) as opened:
             _check_pixels(path, opened)
-            image = _upright(opened, _in_colour(path, opened))
+            image = _upright(opened, _in_colour(path, opened, how.bits))
     except damaged as error:
         raise DataError(
             f"{path} cannot be read as an image ({error}): "
@@ -235,16 +246,55 @@ def _check_pixels(path: Path, opened) -> None:
         raise DataError(f"{path} holds {opened.n_frames} pictures: save the one that is meant")
 
 
-def _in_colour(path: Path, opened):
+def _in_colour(path: Path, opened, bits: int | None):
     """The image as RGB; DataError for a mode that Pillow would turn into something else."""
     from PIL import Image
 
     if opened.mode.startswith("I;16") or (opened.mode == "I" and opened.format == "PNG"):
-        grey = np.asarray(opened).astype(np.float64) / 257  # 65535 becomes 255
-        return Image.fromarray(np.clip(np.rint(grey), 0, 255).astype(np.uint8)).convert("RGB")
+        return Image.fromarray(_of_16_bits(path, opened, bits)).convert("RGB")
     if opened.mode not in ("1", "L", "P", "RGB", "RGBA", "LA", "PA"):
         raise DataError(f"{path} has pixels of mode {opened.mode}: save it as 8-bit RGB or grey")
-    return opened.convert("RGB")
+    half = any(";16" in str(tile[3]) for tile in opened.tile)  # Pillow keeps the upper 8 bits
+    if not half and 16 in getattr(opened, "tag_v2", {}).get(BITS, ()):
+        raise DataError(  # Pillow takes each half of a value for one
+            f"{path} has 16 bits a value and one plane a colour: save it as 8-bit RGB"
+        )
+    image = opened.convert("RGB")
+    if half:
+        _check_depth(path, 256 * int(np.asarray(image).max()) + 255, bits, "Save it as 8-bit RGB")
+        if bits not in (None, 16):
+            raise DataError(
+                f"{path} is in colour with 16 bits a channel, of which bits={bits} cannot be "
+                "taken: save it as 8-bit RGB"
+            )
+    return image
+
+
+def _of_16_bits(path: Path, opened, bits: int | None) -> np.ndarray:
+    """Grey values as uint8."""
+    about = getattr(opened, "tag_v2", {})  # of a TIFF
+    said = about.get(BITS, (16,))[0]
+    values = np.asarray(opened).astype(np.int64)
+    most = int(values.max())
+    used = said if said != 16 else bits or 16
+    if used == 16:
+        _check_depth(path, most, bits, "Say bits=12, or how many are used")
+    if most >= 2**used:
+        raise DataError(
+            f"{path} holds {most:,}, more than {used} bits can: say bits={most.bit_length()}"
+        )
+    grey = np.rint(values * 255 / (2**used - 1)).astype(np.uint8)
+    return 255 - grey if about.get(PHOTOMETRIC) == 0 else grey
+
+
+def _check_depth(path: Path, most: int, bits: int | None, remedy: str) -> None:
+    """DataError where it cannot be known how many of 16 bits a picture uses."""
+    if bits is None and 0 < most < DARK:
+        raise DataError(
+            f"{path} has 16 bits a value and none above {most:,} of 65,535: a picture of "
+            f"{max(9, most.bit_length())} bits would come out dark. {remedy}, or bits=16 if it is "
+            "as dark as that"
+        )
 
 
 def _upright(opened, image):

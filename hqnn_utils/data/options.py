@@ -26,6 +26,7 @@ RULES = {
     "by_original": truth,
     "flag": a_text,
     "workers": or_none(whole(1)),
+    "bits": or_none(whole(9, most=16)),
 }
 
 
