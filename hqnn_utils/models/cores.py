@@ -175,7 +175,7 @@ class CosineLayer(nn.Module):
         output_o  =  sum over k of  a_ok * cos(w_ok . inputs + phi_ok)
 
     with trainable coefficients a and phases phi, for each output its own. Frequencies that differ
-    only in their sign count once. For suitable a and phi this *is* the circuit: :meth:`imitate`.
+    only in their sign count once. For suitable a and phi this *is* the circuit (notebook 06).
 
     Which frequencies: for circuits that are a mean of cosines (the study's: RX, CNOT) exactly those
     of the mean, see ``quantum.engine.cosines``. Any other circuit with angle encoding has for each
@@ -209,28 +209,6 @@ class CosineLayer(nn.Module):
         """(..., n_inputs) -> (..., n_outputs)."""
         waves = torch.cos(x @ self.w.T + self.phases)  # (..., frequencies)
         return (self.coefficients * waves) @ self.sums
-
-    @torch.no_grad()
-    def imitate(self, circuit: QuantumLayer) -> CosineLayer:
-        """Take the coefficients and phases that make this layer the circuit; returns itself.
-
-        They are the circuit's Fourier coefficients, by least squares at random inputs.
-        """
-        n_points = 4 * len(self.w) + 16
-        random = torch.Generator().manual_seed(0)
-        draw = torch.rand(n_points, self.spec.n_inputs, generator=random, dtype=torch.float64)
-        x = 2 * math.pi * draw / abs(self.spec.scaling)
-        wanted = circuit(x)  # (points, n_outputs)
-        waves = x @ self.w.double().T
-        for o in range(self.spec.n_outputs):
-            mine = self.sums[:, o] > 0
-            design = torch.cat([waves[:, mine].cos(), waves[:, mine].sin()], dim=1)
-            # A zero frequency has no sine: driver gelsd takes the shortest of the solutions.
-            found = torch.linalg.lstsq(design, wanted[:, o, None], driver="gelsd").solution[:, 0]
-            of_cosine, of_sine = found.chunk(2)
-            self.coefficients[mine] = torch.hypot(of_cosine, of_sine).float()
-            self.phases[mine] = torch.atan2(-of_sine, of_cosine).float()
-        return self
 
 
 def frequencies(spec: CircuitSpec) -> list[torch.Tensor]:

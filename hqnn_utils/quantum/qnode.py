@@ -1,9 +1,9 @@
-"""The PennyLane QNode made from a :class:`CircuitSpec`: its gates, its measurement, its costs."""
+"""The PennyLane QNode made from a :class:`CircuitSpec`: its gates and its measurement."""
 
 from __future__ import annotations
 
 from hqnn_utils.quantum.encodings import ENCODINGS
-from hqnn_utils.quantum.spec import CircuitSpec, init_weights
+from hqnn_utils.quantum.spec import CircuitSpec
 from hqnn_utils.runtime.arguments import checked
 
 
@@ -87,32 +87,6 @@ def build_qnode(
     if noise is not None:
         circuit = qp.noise.add_noise(circuit, noise)
     return circuit if shots is None else qp.set_shots(circuit, shots=shots)
-
-
-def _example(spec: CircuitSpec):
-    """Some features and weights, the same at each call: counting needs numbers."""
-    import torch
-
-    generator = torch.Generator().manual_seed(0)
-    return torch.linspace(0.1, 1.0, spec.n_inputs), init_weights(spec, generator=generator)
-
-
-def resources(spec: CircuitSpec) -> dict:
-    """True counts at device level (``qp.specs``): gates by type, total, two-qubit gates, depth,
-    weights, outputs.
-    """
-    import pennylane as qp
-
-    found = qp.specs(build_qnode(spec), level="device")(*_example(spec))["resources"]
-    return {
-        "gates": dict(found.gate_counts),
-        "n_gates": found.num_gates,
-        "n_two_qubit": found.gate_sizes.get(2, 0),
-        "depth": found.depth,
-        "n_weights": spec.n_weights,
-        "n_inputs": spec.n_inputs,
-        "n_outputs": spec.n_outputs,
-    }
 
 
 checked(__name__)

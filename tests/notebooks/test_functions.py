@@ -21,7 +21,8 @@ from written_in import written_in
 
 from hqnn_utils.data import load_breastmnist
 from hqnn_utils.evaluation import calibration
-from hqnn_utils.quantum import CircuitSpec, expectations, init_weights
+from hqnn_utils.models.cores import CosineLayer
+from hqnn_utils.quantum import CircuitSpec, QuantumLayer, expectations, init_weights
 
 # ---------------------------------------------------------------- notebook 01: images
 
@@ -575,6 +576,28 @@ def test_bloch_vectors_are_pennylanes_expectation_values(inside):
 
     for qubit in range(3):
         assert np.allclose(inside["bloch"](psi, qubit), judge(qubit), atol=1e-12)
+
+
+# --------------------------------------------------------- notebook 06: a layer with free weights
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        CircuitSpec(),
+        CircuitSpec(reupload=True, scaling=0.5),
+        CircuitSpec(n_qubits=3, rotation="RY", observable="ZZ"),
+        CircuitSpec(n_qubits=2, axis="Y", gate="CZ", observable="parity"),
+    ],
+    ids=lambda spec: spec.label(),
+)
+def test_least_squares_make_the_free_layer_the_circuit_as_pennylane_computes_it(spec):
+    torch.manual_seed(1)
+    circuit, free = QuantumLayer(spec, "pennylane"), CosineLayer(spec)
+    found = written_in("06", spec=spec)["imitate"](free, circuit)
+    x = 2 * torch.randn(40, spec.n_inputs)
+    with torch.no_grad():
+        torch.testing.assert_close(found(x), circuit(x), rtol=0, atol=5e-6)
 
 
 # ------------------------------------------------------------------------ notebook 13: capstone

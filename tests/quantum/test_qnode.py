@@ -14,7 +14,6 @@ from hqnn_utils.quantum import (
     analysis,
     build_qnode,
     init_weights,
-    resources,
     state,
 )
 
@@ -117,18 +116,18 @@ def test_a_mirrored_circuit_entangles_from_four_layers_on(layers):
     assert (purities > 1 - 1e-9).all() == (layers == 2)
 
 
-def test_resources_are_true_counts():
-    assert resources(CircuitSpec()) == {
-        "gates": {"RX": 12, "CNOT": 8},
-        "n_gates": 20,
-        "n_two_qubit": 8,
-        "depth": 11,  # two RX and the ring, 2 + 4; then qubit 0 goes on: one RX and the ring, 1 + 4
-        "n_weights": 8,
-        "n_inputs": 4,
-        "n_outputs": 4,
-    }
-    lonely = resources(CircuitSpec(n_qubits=3, n_layers=1, entangler="none", observable="Z0"))
-    assert (lonely["n_two_qubit"], lonely["depth"], lonely["n_outputs"]) == (0, 2, 1)
+@pytest.mark.parametrize(
+    ("spec", "gates", "depth"),
+    [
+        # two RX and the ring, 2 + 4; then qubit 0 goes on: one RX and the ring, 1 + 4
+        (CircuitSpec(), {"RX": 12, "CNOT": 8}, 11),
+        (CircuitSpec(n_qubits=3, n_layers=1, entangler="none", observable="Z0"), {"RX": 6}, 2),
+    ],
+)
+def test_the_gates_that_a_device_gets(spec, gates, depth):
+    count = qp.specs(build_qnode(spec), level="device")
+    found = count(torch.ones(spec.n_inputs), torch.ones(spec.weight_shape))["resources"]
+    assert (dict(found.gate_counts), found.depth) == (gates, depth)
 
 
 def test_noise_needs_a_mixed_device():
