@@ -73,7 +73,7 @@ def extract_archive(
     source = _identity(archive)
     if target.exists():
         _check_ours(target)
-        if _is_complete(target, source):
+        if _is_complete(target, source):  # unpacked before: the usual case, without waiting
             return target
     elsewhere = "unpack it elsewhere and give that folder"
     try:
@@ -210,7 +210,7 @@ def _unpack(archive: Path, folder: Path, progress: bool) -> dict[str, list]:
                 digest = _write(tar, member, folder / member.name)
                 written[str(PurePosixPath(member.name))] = [member.size, digest]
                 bar.update()
-        while stream.read(2**20):
+        while stream.read(2**20):  # what is behind the files; at its very end stands the checksum
             pass
     if not written:
         raise DataError(f"{archive} holds no files: get {ARCHIVE} from {HOME}")

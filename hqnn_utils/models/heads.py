@@ -56,7 +56,7 @@ class StudyHead(nn.Module):
         bypass: bool = True,
     ):
         super().__init__()
-        joined = 0
+        joined = 0  # numbers that reach the classifier, from both ways
         self.projector = self.core = self.branch = None
         if core is not None:
             self.projector = nn.Sequential(
@@ -82,8 +82,9 @@ class StudyHead(nn.Module):
         return self.classifier(torch.cat(parts, dim=-1))
 
 
-# A shape is a function (n_features, spec, engine, core) -> module, where ``core`` is a name in
-# CORES or None. The order in which layers are made decides their random start: keep it.
+# A shape is a function (n_features, spec, engine, core) -> module. ``spec`` describes the circuit,
+# ``engine`` computes it, and ``core`` is the name in CORES of what stands in its place, or None.
+# The order in which layers are made decides their random start: keep it.
 
 
 def linear_shape(n_features: int, spec: CircuitSpec, engine: str, core: None) -> nn.Module:
@@ -106,42 +107,45 @@ def dressed_shape(n_features: int, spec: CircuitSpec, engine: str, core: str) ->
 
 def study_shape(n_features: int, spec: CircuitSpec, engine: str, core: str | None) -> nn.Module:
     """The study's head; without a core its bypass alone."""
-    made = None if core is None else CORES[core](spec, engine)
-    return StudyHead(n_features, spec.n_inputs, made, spec.n_outputs)
+    in_the_middle = None if core is None else CORES[core](spec, engine)
+    return StudyHead(n_features, spec.n_inputs, in_the_middle, spec.n_outputs)
 
 
 def study_cut_shape(n_features: int, spec: CircuitSpec, engine: str, core: str) -> nn.Module:
     """The study's head without its bypass."""
-    made = CORES[core](spec, engine)
-    return StudyHead(n_features, spec.n_inputs, made, spec.n_outputs, bypass=False)
+    in_the_middle = CORES[core](spec, engine)
+    return StudyHead(n_features, spec.n_inputs, in_the_middle, spec.n_outputs, bypass=False)
 
 
-# Name -> (shape, core). "matched", "mixing", "mlp", "cosines" and "fourier" are controls of
-# "dressed", and with "study_" in front of "study_hybrid"; "study_cut_matched" and
-# "study_cut_mixing" of "study_cut".
+# Name -> (shape, core). Within a shape, heads differ in nothing but what stands in the circuit's
+# place: "matched", "mixing", "mlp", "cosines" and "fourier" are the controls of "dressed", and so
+# are those with "study_" in front of "study_hybrid", with "study_cut_" of "study_cut".
 HEADS = {
     "linear": (linear_shape, None),
+    # features -> angles -> core -> classes
     "dressed": (dressed_shape, "circuit"),
-    "matched": (dressed_shape, "matched"),
-    "mlp": (dressed_shape, "mlp"),
     "frozen": (dressed_shape, "frozen"),
-    "identity": (dressed_shape, "identity"),
     "shuffled": (dressed_shape, "shuffled"),
+    "identity": (dressed_shape, "identity"),
+    "matched": (dressed_shape, "matched"),
+    "mixing": (dressed_shape, "mixing"),
+    "mlp": (dressed_shape, "mlp"),
+    "cosines": (dressed_shape, "cosines"),
+    "fourier": (dressed_shape, "fourier"),
+    # the study's head, with its bypass
     "study_hybrid": (study_shape, "circuit"),
-    "study_matched": (study_shape, "matched"),
-    "study_mlp": (study_shape, "mlp"),
     "study_frozen": (study_shape, "frozen"),
-    "study_identity": (study_shape, "identity"),
     "study_shuffled": (study_shape, "shuffled"),
+    "study_identity": (study_shape, "identity"),
+    "study_matched": (study_shape, "matched"),
+    "study_mixing": (study_shape, "mixing"),
+    "study_mlp": (study_shape, "mlp"),
+    "study_cosines": (study_shape, "cosines"),
+    "study_fourier": (study_shape, "fourier"),
+    # the study's head with one of its two ways alone: the bypass, or the core
     "study_branch": (study_shape, None),
     "study_cut": (study_cut_shape, "circuit"),
     "study_cut_matched": (study_cut_shape, "matched"),
-    "mixing": (dressed_shape, "mixing"),
-    "cosines": (dressed_shape, "cosines"),
-    "fourier": (dressed_shape, "fourier"),
-    "study_mixing": (study_shape, "mixing"),
-    "study_cosines": (study_shape, "cosines"),
-    "study_fourier": (study_shape, "fourier"),
     "study_cut_mixing": (study_cut_shape, "mixing"),
 }
 
@@ -166,8 +170,8 @@ def control_of(head: str, core: str = "matched") -> str:
     shape, own = HEADS[choose("head", head, HEADS)]
     if own not in ("circuit", "frozen"):
         raise ValueError(f"head {head!r} holds no circuit, so it has no {core} control")
-    same_shape = {other: name for name, (outer, other) in HEADS.items() if outer is shape}
-    return same_shape[choose(f"core in the shape of {head!r}", core, same_shape)]
+    of_core = {other: name for name, (outer, other) in HEADS.items() if outer is shape}
+    return of_core[choose(f"core in the shape of {head!r}", core, of_core)]
 
 
 def build_head(

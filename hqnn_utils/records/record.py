@@ -80,20 +80,8 @@ class Record:
             if not isinstance(getattr(self, part), dict):
                 raise RecordError(f"record {self.name!r}: {part} must be a dict")
         for split, part in self.predictions.items():
-            if not isinstance(part, dict) or not all(
-                _is_listed(part.get(key)) for key in PER_IMAGE
-            ):
-                raise RecordError(
-                    f"record {self.name!r}: predictions of {split!r} must be a dict that lists "
-                    f"{', '.join(PER_IMAGE)}, one entry an image"
-                )
-            lengths = {key: len(part[key]) for key in PER_IMAGE}
-            if len(set(lengths.values())) != 1:
-                raise RecordError(
-                    f"record {self.name!r}: predictions of {split!r} differ in length: {lengths}"
-                )
             if wrong := _what_is_wrong(part):
-                raise RecordError(f"record {self.name!r}: predictions of {split!r} hold {wrong}")
+                raise RecordError(f"record {self.name!r}: predictions of {split!r} {wrong}")
 
     @classmethod
     def from_dict(cls, content: dict) -> Record:
@@ -154,16 +142,21 @@ def _is_listed(value) -> bool:
     return isinstance(value, (list, tuple)) or getattr(value, "ndim", 0) == 1
 
 
-def _what_is_wrong(part: dict) -> str | None:
-    """What predictions hold that none can be, in words."""
+def _what_is_wrong(part) -> str | None:
+    """Why this cannot be the predictions for a part of the split, in words; ``None`` if it can."""
+    if not isinstance(part, dict) or not all(_is_listed(part.get(key)) for key in PER_IMAGE):
+        return f"must be a dict that lists {', '.join(PER_IMAGE)}, one entry an image"
+    lengths = {key: len(part[key]) for key in PER_IMAGE}
+    if len(set(lengths.values())) != 1:
+        return f"differ in length: {lengths}"
     if not all(isinstance(one, Hashable) for one in part["ids"]):
-        return "names of images that are lists or dicts"
+        return "hold names of images that are lists or dicts"
     if len(set(part["ids"])) != len(part["ids"]):
-        return "an image twice"
+        return "hold an image twice"
     if not all(label in (0, 1) for label in part["labels"]):
-        return "labels other than 0 and 1"
+        return "hold labels other than 0 and 1"
     if not all(isinstance(p, (int, float)) and 0 <= p <= 1 for p in part["probabilities"]):
-        return "probabilities that are missing or not between 0 and 1"
+        return "hold probabilities that are missing or not between 0 and 1"
     return None
 
 

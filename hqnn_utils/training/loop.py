@@ -120,7 +120,7 @@ class _Run:
         self.model, self.config, self.device = model.to(device), config, device
         self.x, self.y = (tensor.to(device) for tensor in train)
         self.x_val, self.y_val = (tensor.to(device) for tensor in val)
-        self.parts = parameter_groups(model)
+        self.parts = parameter_groups(model)  # {"backbone": [...], "circuit": [...], "head": [...]}
         # A resumed run gets the model as it was in the beginning, so this is the start there too.
         self.start = {name: [p.detach().clone() for p in part] for name, part in self.parts.items()}
         if not self.parts:
@@ -132,6 +132,8 @@ class _Run:
         self.schedule = torch.optim.lr_scheduler.CosineAnnealingLR(
             self.optimiser, T_max=config.epochs
         )
+        # In float16, on a GPU, small gradients would vanish: the loss is scaled up for the way back
+        # and its gradients are scaled down again. On a CPU the scaler leaves all as it is.
         self.scaler = torch.amp.GradScaler("cuda", enabled=device.startswith("cuda"))
         self.class_weights = class_weights(self.y)
         weighted = self.class_weights if config.balance == "loss" else None
@@ -181,16 +183,20 @@ class _Run:
         for step, index in enumerate(order.to(self.device).split(self.config.batch_size)):
             if len(index) == 1:
                 continue  # batch norm cannot use a batch of one image
-            loss = self._step(index)
-            if not np.isfinite(loss):
+            loss = self._loss(index)
+            value = loss.item()
+            if not np.isfinite(value):
                 raise TrainingError(
-                    f"loss became {loss} in epoch {number + 1}, step {step + 1}: "
+                    f"loss became {value} in epoch {number + 1}, step {step + 1}: "
                     "lower lr, or look for extreme inputs."
                 )
+            self.optimiser.zero_grad()
+            self.scaler.scale(loss).backward()
+            self.scaler.unscale_(self.optimiser)
             norms.append(torch.stack([gradient_norm(part) for part in self.parts.values()]))
             self.scaler.step(self.optimiser)
             self.scaler.update()
-            total, seen = total + loss * len(index), seen + len(index)
+            total, seen = total + value * len(index), seen + len(index)
         mean_norms = torch.stack(norms).nanmean(dim=0).tolist()
         return total / seen, dict(zip(self.parts, mean_norms, strict=True))
 
@@ -202,8 +208,8 @@ class _Run:
         if backbone_stands_still:
             self.model.backbone.eval()
 
-    def _step(self, index: torch.Tensor) -> float:
-        """Loss of one batch, and its gradients in the parameters if it is finite."""
+    def _loss(self, index: torch.Tensor) -> torch.Tensor:
+        """Loss of the images with these numbers, one batch, after their random changes."""
         batch, labels = self.x[index], self.y[index]
         if self.config.augment is not None:
             batch = AUGMENTATIONS[self.config.augment](batch)
@@ -214,13 +220,7 @@ class _Run:
                 f"the model must give two logits an image, {(len(index), 2)}, got "
                 f"{tuple(logits.shape)}: let it end in nn.Linear(..., 2)."
             )
-        loss = self.criterion(logits.float(), labels)
-        value = loss.item()
-        if np.isfinite(value):
-            self.optimiser.zero_grad()
-            self.scaler.scale(loss).backward()
-            self.scaler.unscale_(self.optimiser)
-        return value
+        return self.criterion(logits.float(), labels)
 
     @contextmanager
     def guard(self, path: Path | None, bar: tqdm):
@@ -333,12 +333,12 @@ def distances(
     for name, part in now.items():
         # One tensor at a time: a whole network in float64 would be the peak of a training run.
         count = sum(p.numel() for p in part)
-        both = zip(start[name], part, strict=True)
-        change = _length(now_.detach().double() - then.double() for then, now_ in both)
-        before = _length(then.double() for then in start[name])
+        pairs = zip(start[name], part, strict=True)
+        change = _length(after.detach().double() - before.double() for before, after in pairs)
+        own = _length(before.double() for before in start[name])
         found[name] = {
             "rms": change / count**0.5,
-            "share": change / before if before else float("nan"),
+            "share": change / own if own else float("nan"),
         }
     return found
 
