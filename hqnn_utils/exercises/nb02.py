@@ -148,8 +148,9 @@ def _selection(answer) -> Verdict:
     means = f"{val.mean():.3f} and {test.mean():.3f} on average over {studies} studies, k = {k}"
     if names == ("best val", "any test"):
         return Verdict(True, f"{means}; the truth is {faults.TRUE_AUC} for every model")
-    word = faults.SELECTION_FAULTS.get(names, "neither is as it should be" * (names == ("", "")))
-    return Verdict(False, f"{word or 'one of the two is not as it should be'} ({means})")
+    how_many = "neither is" if names == ("", "") else "one of the two is not"
+    word = faults.SELECTION_FAULTS.get(names, f"{how_many} as it should be")
+    return Verdict(False, f"{word} ({means})")
 
 
 def _nearest(scores: np.ndarray, possible: dict[str, tuple[float, float]]) -> str:

@@ -119,12 +119,22 @@ def _gates(spec: CircuitSpec, name: GateName) -> list[_Gate]:
     return [_Gate(axis, FROM_WEIGHTS, where) for axis, where in zip("ZYZ", indices, strict=True)]
 
 
+class _Step(NamedTuple):
+    """A row of ``Program.steps``: where its rotations or terms begin, and how many there are."""
+
+    kind: int
+    first: int
+    count: int
+    signs: int = -1
+    diagonal: int = -1
+
+
 @dataclass
 class _Draft:
     """A program while it grows."""
 
     spec: CircuitSpec
-    steps: list = field(default_factory=list)
+    steps: list[_Step] = field(default_factory=list)
     rotations: list = field(default_factory=list)
     terms: list = field(default_factory=list)
     signs: list = field(default_factory=list)  # pairs of CZ, each list of pairs once
@@ -146,7 +156,7 @@ class _Draft:
             return
         self._close_diagonal()
         kind = PER_ROW if gate.source == FROM_INPUTS else SHARED
-        self.steps.append((kind, len(self.rotations), len(gate.indices), -1, -1))
+        self.steps.append(_Step(kind, len(self.rotations), len(gate.indices)))
         places = zip(self.mask, self.role, gate.indices, strict=True)
         self.rotations += [(*place, gate.constant) for place in places]
 
@@ -174,8 +184,8 @@ class _Draft:
             if self.flips and self.flips not in self.signs:
                 self.signs.append(self.flips)
             signs = self.signs.index(self.flips) if self.flips else -1
-            number = sum(step[0] == DIAGONAL for step in self.steps)
-            self.steps.append((DIAGONAL, len(self.terms), len(terms), signs, number))
+            number = sum(step.kind == DIAGONAL for step in self.steps)
+            self.steps.append(_Step(DIAGONAL, len(self.terms), len(terms), signs, number))
             self.terms += terms
         self._waiting()
 
