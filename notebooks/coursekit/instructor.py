@@ -291,13 +291,11 @@ def _usual_mistakes(notebook, known: dict[str, Check]) -> str:
         if words:
             lines += ["", f"**Exercise {number} ({rung}): {title}**", ""]
             lines += [f"- {_one_line(word)}" for word in words]
-    if not lines:
-        return ""
     about = (
         "The checks know these answers and meet them with these words. Reading them before the "
         "lesson shows what to expect."
     )
-    return "\n".join(["## What students get wrong", "", about, *lines])
+    return _section("What students get wrong", about, lines)
 
 
 def _exercises(notebook) -> list[tuple[str, str, str, str]]:
@@ -319,13 +317,16 @@ def _rubrics(known: dict[str, Check], notebook) -> str:
     for number, _, title, name in _exercises(notebook):
         if name in known and known[name].rubric:
             lines += ["", f"**Exercise {number}: {title}**", "", _plain(known[name].rubric)]
-    if not lines:
-        return ""
     about = (
         "The check of a paragraph sees whether the words that matter are there. "
         "Whether they make sense together, a person has to judge."
     )
-    return "\n".join(["## Rubric for the written exercises", "", about, *lines])
+    return _section("Rubric for the written exercises", about, lines)
+
+
+def _section(title: str, about: str, lines: list[str]) -> str:
+    """A section of the page; nothing where there are no lines to show."""
+    return "\n".join([f"## {title}", "", about, *lines]) if lines else ""
 
 
 def _plain(text: str) -> str:

@@ -126,25 +126,17 @@ def test_unknown_engine_names_the_known_ones():
 @pytest.mark.parametrize(
     "option", [dict(shots=10), dict(device="lightning.qubit"), dict(noise=object())]
 )
-def test_fused_refuses_what_only_pennylane_can_do(option):
-    message = (
-        "^engine 'fused' computes exact expectation values on torch's own device; "
-        "device=, shots= and noise= need engine='pennylane'$"
-    )
-    with pytest.raises(ValueError, match=message):
-        QuantumLayer(SPEC, "fused", **option)
-
-
 @pytest.mark.parametrize(
-    "option", [dict(shots=10), dict(device="lightning.qubit"), dict(noise=object())]
+    ("engine", "does"),
+    [
+        ("fused", "computes exact expectation values on torch's own device"),
+        ("sampled", "draws cosines, not shots: give samples="),
+    ],
 )
-def test_sampled_refuses_what_only_pennylane_can_do(option):
-    message = (
-        "^engine 'sampled' draws cosines, not shots: give samples=; "
-        "device=, shots= and noise= need engine='pennylane'$"
-    )
+def test_what_only_pennylane_can_do_is_refused(engine, does, option):
+    message = f"^engine '{engine}' {does}; device=, shots= and noise= need engine='pennylane'$"
     with pytest.raises(ValueError, match=message):
-        QuantumLayer(SPEC, "sampled", **option)
+        QuantumLayer(SPEC, engine, **option)
 
 
 @exact_engines
