@@ -1,7 +1,8 @@
 """How features enter a circuit. A new encoding is one class here and one entry in ``ENCODINGS``.
 
 That is all that ``engine="pennylane"`` needs. The fused engine knows an encoding if it has an entry
-in ``hqnn_utils/quantum/engine/uploads.py`` too; otherwise it says so.
+in ``hqnn_utils/quantum/engine/uploads.py`` too; otherwise it says so. It then runs with torch's
+operations; the compiled kernel knows those that ``engine/compiled.py`` names.
 """
 
 from __future__ import annotations

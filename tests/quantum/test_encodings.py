@@ -9,7 +9,8 @@ import torch
 
 from hqnn_utils.quantum import CircuitSpec, QuantumLayer, build_qnode, expectations, init_weights
 from hqnn_utils.quantum.encodings import ENCODINGS, Encoding
-from hqnn_utils.quantum.engine.uploads import UPLOADS
+from hqnn_utils.quantum.engine.gates import rotations
+from hqnn_utils.quantum.engine.uploads import UPLOADS, AngleUpload
 
 
 def values(spec, inputs, weights):
@@ -81,6 +82,32 @@ def test_a_new_encoding_is_one_entry(monkeypatch):
         QuantumLayer(spec)
     with pytest.raises(ValueError, match=message):
         expectations(spec, x, init_weights(spec))
+
+
+class SquareUpload(AngleUpload):
+    def gates(self, spec, x, like):
+        return {"encode": rotations("RY", x.double() ** 2, spec.scaling, not like.is_complex())}
+
+
+@pytest.mark.parametrize("reupload", [False, True])
+@pytest.mark.parametrize("rotation", ["RX", "Rot"])
+def test_with_a_second_entry_the_fused_engine_runs_it_too(monkeypatch, reupload, rotation):
+    """With torch's operations: the compiled kernel would take it for the encoding that it knows."""
+    monkeypatch.setitem(ENCODINGS, "square", SquareEncoding())
+    monkeypatch.setitem(UPLOADS, "square", SquareUpload())
+    options = dict(encoding="square", rotation=rotation, reupload=reupload, scaling=0.7)
+    spec = CircuitSpec(n_qubits=3, **options)
+    torch.manual_seed(0)
+    fused, judge = QuantumLayer(spec), QuantumLayer(spec, engine="pennylane")
+    judge.load_state_dict(fused.state_dict())
+    assert fused.kernel == "torch"
+    found = []
+    for layer in (fused.double(), judge.double()):
+        x = torch.linspace(-2, 2, 120).double().reshape(40, 3).requires_grad_()
+        values = layer(x)
+        found.append([values, *torch.autograd.grad((values**2).sum(), [x, layer.weights])])
+    for ours, theirs in zip(*found, strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-9, rtol=0)
 
 
 def test_a_new_rotation_runs_with_pennylane_only(monkeypatch):

@@ -41,9 +41,10 @@ def is_installed() -> bool:
 
 def knows(spec: CircuitSpec) -> bool:
     """Whether the kernel knows every step of the circuit: phases of its own for each row, in front
-    of a later layer, it does not.
+    of a later layer, it does not, nor an encoding that is not named here.
     """
-    return not (spec.encoding == "iqp" and spec.reupload)
+    known = ("angle", "amplitude") if spec.reupload else ("angle", "amplitude", "iqp")
+    return spec.encoding in known
 
 
 def kernel_for(spec: CircuitSpec, device: torch.device, dtype: torch.dtype) -> str:
