@@ -6,6 +6,8 @@ import torch
 from scipy import stats
 from torch import nn
 
+from hqnn_utils.exercises import nb03
+
 BLOCK = dict(
     block=nn.Sequential(
         nn.Conv2d(16, 32, 3, padding=1, bias=False), nn.BatchNorm2d(32), nn.ReLU(), nn.MaxPool2d(2)
@@ -63,13 +65,6 @@ def step_without_return(network, optimiser, x, y):
     step_as_taught(network, optimiser, x, y)
 
 
-def step_uncleared(network, optimiser, x, y):
-    loss = nn.functional.cross_entropy(network(x), y)
-    loss.backward()
-    optimiser.step()
-    return loss.item()
-
-
 def step_cleared_late(network, optimiser, x, y):
     loss = nn.functional.cross_entropy(network(x), y)
     loss.backward()
@@ -84,19 +79,6 @@ def step_early(network, optimiser, x, y):
     optimiser.zero_grad()
     loss.backward()
     return loss.item()
-
-
-def step_on_probabilities(network, optimiser, x, y):
-    loss = nn.functional.cross_entropy(network(x).softmax(dim=1), y)
-    optimiser.zero_grad()
-    loss.backward()
-    optimiser.step()
-    return loss.item()
-
-
-def step_in_evaluation(network, optimiser, x, y):
-    network.eval()
-    return step_as_taught(network, optimiser, x, y)
 
 
 def step_without_step(network, optimiser, x, y):
@@ -188,7 +170,7 @@ WRONG = [
     ("03.size", lambda n, k, p, s: (n + 2 * p - k + 1) // s, {}, "after the division"),
     ("03.size", lambda n, k, p, s: n // s, {}, "with size = 28, kernel = 3, padding = 0"),
     ("03.size", 28, {}, "expected a function"),
-    ("03.step", step_uncleared, {}, "backward() adds to them"),
+    ("03.step", nb03._without_clearing, {}, "backward() adds to them"),
     ("03.step", step_cleared_late, {}, "before they are used"),
     (
         "03.step",
@@ -196,8 +178,8 @@ WRONG = [
         {},
         "move before they are differentiated: optimiser.step() comes after",
     ),
-    ("03.step", step_on_probabilities, {}, "takes logits"),
-    ("03.step", step_in_evaluation, {}, "evaluation mode"),
+    ("03.step", nb03._on_probabilities, {}, "takes logits"),
+    ("03.step", nb03._in_evaluation_mode, {}, "evaluation mode"),
     ("03.step", step_without_step, {}, "optimiser.step()"),
     ("03.step", step_without_return, {}, "returns nothing"),
     ("03.step", step_with_closed_eyes, {}, "after batch 1 it has loss"),
