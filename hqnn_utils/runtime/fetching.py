@@ -8,14 +8,20 @@ import http.client
 import os
 import socket
 import ssl
+import threading
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
+from collections.abc import Callable
+from concurrent.futures import Future, wait
 from pathlib import Path
+from typing import Any
 
 from hqnn_utils.runtime.files import StorageError, cause, in_bytes, whole_file
 
-STALLED = 30.0  # seconds without a byte
+STALLED = 30.0  # seconds without a byte, or without an answer of the name server
+MOST_SECONDS = 300.0  # until a server's answer begins, whatever it sends before
 SLOWEST = 1000  # bytes a second, on average, once a minute has gone by
 BLOCK = 2**16
 MOST_BYTES = 20 * 10**9  # the largest set of MedMNIST has 12 GB
@@ -63,7 +69,14 @@ def _opened(url: str):
         raise FetchError(f"{url!r} is no address on the web")
     try:
         request = urllib.request.Request(url, headers={"User-Agent": "hqnn_utils"})
-        return urllib.request.urlopen(request, timeout=STALLED)
+        _look_up(request)
+        return _in_time(
+            lambda: urllib.request.urlopen(request, timeout=STALLED),
+            MOST_SECONDS,
+            f"no answer began within {MOST_SECONDS:.0f} seconds, try again later",
+        )
+    except FetchError:
+        raise
     except urllib.error.HTTPError as error:
         raise FetchError(f"the server answered {error.code} {error.reason}") from None
     except urllib.error.URLError as error:
@@ -74,6 +87,48 @@ def _opened(url: str):
         raise FetchError(f"{url!r} is no address on the web ({error})") from None
     except (http.client.HTTPException, OSError) as error:
         raise FetchError(f"the server hung up ({_words(error)})") from None
+
+
+def _look_up(request: urllib.request.Request) -> None:
+    """Ask the name server: the system may wait for it for ever, and no timeout of ours reaches it.
+
+    Behind a proxy it is the proxy that asks.
+    """
+    place = urllib.parse.urlsplit(request.full_url)
+    proxies = urllib.request.getproxies()
+    if place.scheme in proxies and not urllib.request.proxy_bypass(place.netloc):
+        place = urllib.parse.urlsplit(proxies[place.scheme])
+    if not place.hostname or any(
+        c.isspace() for c in place.hostname
+    ):  # urlopen says what is wrong with it
+        return
+    try:
+        _in_time(
+            lambda: socket.getaddrinfo(place.hostname, None),
+            STALLED,
+            f"the name server (DNS) has not answered for {STALLED:.0f} seconds, asked for "
+            f"{place.hostname}: look at the network's settings, or try again later",
+        )
+    except socket.gaierror as error:
+        raise urllib.error.URLError(error) from None
+    except (OSError, UnicodeError):
+        return  # urlopen says what it is
+
+
+def _in_time(work: Callable[[], Any], seconds: float, said: str):
+    """What ``work`` gives; FetchError with ``said`` if it takes longer. It is left behind then."""
+    done: Future = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as error:  # whatever it is: it is raised where somebody waits
+            done.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    if not wait([done], seconds).done:
+        raise FetchError(said)
+    return done.result()
 
 
 def _named(reason) -> Exception:

@@ -90,6 +90,7 @@ def test_phantom_only_without_a_network(official, monkeypatch, reason, is_no_net
         raise urllib.error.URLError(reason)
 
     official("https://host.invalid")
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *a, **k: [])
     monkeypatch.setattr(urllib.request, "urlopen", refuse)
     if is_no_network:
         with pytest.warns(UserWarning, match="USING THE PHANTOM"):
@@ -148,6 +149,67 @@ def test_ctrl_c_in_a_download_is_ctrl_c(serve, script, tmp_path):
     assert "KeyboardInterrupt" in err
     assert "went on" not in out
     assert list((tmp_path / "data").iterdir()) == []
+
+
+SLOW_DNS = """
+import socket, sys, time, medmnist
+from hqnn_utils.data import load_breastmnist
+from hqnn_utils.runtime import fetching
+fetching.STALLED = 0.5
+socket.getaddrinfo = lambda *a, **k: time.sleep(600)
+about = {"url": "https://data.example.org/f.npz", "MD5": "0" * 32}
+medmnist.INFO["breastmnist"] = {**medmnist.INFO["breastmnist"], **about}
+print("begun", time.monotonic(), flush=True)
+try:
+    load_breastmnist(source="auto")
+except Exception as error:
+    print(time.monotonic(), type(error).__name__, error, flush=True)
+"""
+
+
+@pytest.mark.parametrize("proxy", ["", "http://proxy.example.org:3128"], ids=["direct", "proxy"])
+def test_name_server_that_hangs(script, tmp_path, proxy):
+    """No timeout of urllib reaches it. An error in words, no phantom, and the process ends."""
+    asked = "proxy.example.org" if proxy else "data.example.org"
+    proxies = {"https_proxy": proxy, "HTTPS_PROXY": proxy, "no_proxy": "", "NO_PROXY": ""}
+    process = script(SLOW_DNS, HQNN_DATA=str(tmp_path / "data"), **proxies)
+    out, err = process.communicate(timeout=240)
+    begun, said = out.splitlines()
+    ended, kind, words = said.split(" ", 2)
+    assert float(ended) - float(begun.split()[1]) < 60, "half a second, on a busy machine more"
+    assert kind == "DataError"
+    assert f"name server (DNS) has not answered for 0 seconds, asked for {asked}" in words
+    assert "PHANTOM" not in out + err
+    assert list((tmp_path / "data").iterdir()) == []
+
+
+def test_names_that_are_not_known_are_asked_for_once(official, monkeypatch):
+    asked = []
+
+    def unknown(*arguments, **options):
+        asked.append(arguments[0])
+        raise socket.gaierror(-2, "Name or service not known")
+
+    official("https://host.invalid")
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    with pytest.warns(UserWarning, match="USING THE PHANTOM"):
+        assert load_breastmnist(source="auto").is_phantom
+    assert asked == ["host.invalid"]
+
+
+def drips(handler):
+    """A header that never ends: each byte comes in time."""
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nX: ")
+    for _ in range(100):
+        handler.wfile.write(b"a")
+        handler.wfile.flush()
+        time.sleep(0.05)
+
+
+def test_header_that_drips(serve, monkeypatch, tmp_path):
+    monkeypatch.setattr(fetching, "MOST_SECONDS", 0.5)
+    with pytest.raises(fetching.FetchError, match="no answer began within 0 seconds"):
+        fetching.fetch(f"{serve(drips)}/f", tmp_path / "f", "md5", "0" * 32)
 
 
 # ----------------------------------------------------------------------------------- weights
