@@ -20,7 +20,7 @@ import nbformat
 from coursekit import instructor, quizzes, slides
 from coursekit.addresses import launch_links
 from coursekit.comments import code_only
-from coursekit.files import Tree, read, renewed, tags
+from coursekit.files import Tree, made_anew, read, renewed, tags
 from coursekit.folding import fold
 from coursekit.generated import minutes
 from coursekit.scripts import copy_mathjax
@@ -212,11 +212,11 @@ def build(tree: Tree, out: Path) -> Path:
     source = gather(tree, out.parent / f"{out.name}-source")
     static = source / "_static" / "mathjax"
     copy_mathjax(static)
-    renewed(tree, out)
     command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html"]
     command += ["-c", str(tree.notebooks / "book"), "-d", str(out.parent / f"{out.name}-doctrees")]
-    done = subprocess.run([*command, str(source), str(out)])
-    if done.returncode:
-        raise SystemExit("the book was not built: see the warnings above")
-    slides.build(tree, out / "slides")
+    with made_anew(tree, out) as new:
+        done = subprocess.run([*command, str(source), str(new)])
+        if done.returncode:
+            raise SystemExit("the book was not built: see the warnings above")
+        slides.build(tree, new / "slides")
     return out / "index.html"

@@ -7,7 +7,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -114,14 +115,53 @@ def renewed(tree: Tree, out: Path) -> Path:
 
     What is in it goes only if this tool made it: within ``build``, or where its mark lies.
     """
-    check_out(tree, out)
-    ours = out.is_relative_to(tree.root / "build") or (out / MADE).exists()
-    if out.exists() and not ours and (not out.is_dir() or any(out.iterdir())):
-        raise SystemExit(f"--out {out} holds something already: name a new or an empty folder")
+    _need_ours(tree, out)
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     (out / MADE).touch()
     return out
+
+
+def _need_ours(tree: Tree, out: Path) -> None:
+    check_out(tree, out)
+    ours = out.is_relative_to(tree.root / "build") or (out / MADE).exists()
+    if out.exists() and not ours and (not out.is_dir() or any(out.iterdir())):
+        raise SystemExit(f"--out {out} holds something already: name a new or an empty folder")
+
+
+@contextmanager
+def made_anew(tree: Tree, out: Path) -> Iterator[Path]:
+    """An empty folder whose content takes the place of ``out`` when all of it is made.
+
+    Until then, and where an error or a full disk comes between, ``out`` stays as it is. SystemExit
+    as in ``renewed``.
+    """
+    _need_ours(tree, out)
+    new = out.with_name(f".{out.name}.{os.getpid()}.new")
+    try:
+        shutil.rmtree(new, ignore_errors=True)
+        new.mkdir(parents=True)
+        (new / MADE).touch()
+        yield new
+        replace_folder(new, out)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
+def replace_folder(new: Path, old: Path) -> None:
+    """Put a complete folder in the place of another one; an error leaves the old one there."""
+    aside = new.with_name(f"{new.name}.before")
+    shutil.rmtree(aside, ignore_errors=True)
+    old.parent.mkdir(parents=True, exist_ok=True)
+    if old.exists():
+        os.replace(old, aside)
+    try:
+        os.replace(new, old)
+    except BaseException:
+        if aside.exists():
+            os.replace(aside, old)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def check_out(tree: Tree, out: Path, targets: Iterable[Path] = ()) -> None:

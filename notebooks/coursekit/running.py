@@ -23,6 +23,7 @@ from coursekit.files import (
     code_digest,
     need_room,
     read,
+    replace_folder,
     tags,
     write,
     write_text,
@@ -92,13 +93,24 @@ def run(tree: Tree, name: str, profile: str, out: Path) -> None:
 
     Prints its result tables and where the HTML copy lies.
     """
+    from hqnn_utils.runtime.files import StorageError, locked
+
     stem = Path(name).stem
     source = tree.notebooks / f"{stem}.ipynb"
     if not source.exists():
         known = ", ".join(entry["name"] for entry in tree.course()["notebooks"])
         raise SystemExit(f"no notebook {stem!r}; known: {known}")
     check_out(tree, out, [out / source.name])
-    results = out / "results"
+    try:
+        # each of two at once would remove the other's records
+        with locked(out / stem, 1, "wait until the other run has ended, or give another --out"):
+            _run(source, profile, out)
+    except StorageError as error:
+        raise SystemExit(str(error)) from None
+
+
+def _run(source: Path, profile: str, out: Path) -> None:
+    stem, results = source.stem, out / "results"
     remove_records(results / stem)
     print(f"running {stem} in the {profile} profile ...", flush=True)
     notebook, seconds = run_notebook(source, out / source.name, profile, results, progress=True)
@@ -180,22 +192,6 @@ def restore(new: Path, old: Path) -> None:
     aside = new.with_name(f"{new.name}.before")
     if aside.exists() and not old.exists():
         os.replace(aside, old)
-
-
-def replace_folder(new: Path, old: Path) -> None:
-    """Put a complete folder in the place of another one; an error leaves the old one there."""
-    aside = new.with_name(f"{new.name}.before")
-    shutil.rmtree(aside, ignore_errors=True)
-    old.parent.mkdir(parents=True, exist_ok=True)
-    if old.exists():
-        os.replace(old, aside)
-    try:
-        os.replace(new, old)
-    except BaseException:
-        if aside.exists():
-            os.replace(aside, old)
-        raise
-    shutil.rmtree(aside, ignore_errors=True)
 
 
 def store_outputs(notebook, path: Path) -> None:

@@ -22,7 +22,7 @@ import nbformat
 from coursekit.alt import write_alts
 from coursekit.comments import code_only
 from coursekit.figures import figures
-from coursekit.files import Tree, read, renewed, tags, write
+from coursekit.files import Tree, made_anew, read, tags, write
 from coursekit.quizzes import TITLE
 from coursekit.scripts import MATHJAX, copy_mathjax, copy_reveal
 
@@ -203,7 +203,12 @@ def to_slides(notebook, path: Path, title: str) -> Path:
 
 def build(tree: Tree, out: Path) -> Path:
     """Build the decks of all notebooks that have slides, and a page that lists them."""
-    renewed(tree, out)
+    with made_anew(tree, out) as new:
+        _build(tree, new)
+    return out / "index.html"
+
+
+def _build(tree: Tree, out: Path) -> None:
     copy_reveal(out / "reveal")
     copy_mathjax(out / "mathjax")
     rows = []
@@ -216,4 +221,3 @@ def build(tree: Tree, out: Path) -> Path:
             print(f"{made.name}: {slides} slides")
     page = (HERE / "deck" / "list.html").read_text(encoding="utf-8")
     (out / "index.html").write_text(page.replace("ROWS", "\n".join(rows)), encoding="utf-8")
-    return out / "index.html"
