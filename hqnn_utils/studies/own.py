@@ -133,7 +133,7 @@ class OwnSettings:
     folds : 0 takes the split that the data came with and asks about other images; 3 or more make a
         cross-validation, by patient where patients are known, and ask about other training sets.
     backbone, weights, resize : the network whose frozen features are used; ``"none"`` for tables.
-    head : a head with a circuit: ``"dressed"``, ``"study_hybrid"`` or ``"study_cut"``.
+    head : a head with a circuit and all its controls: ``"dressed"`` or ``"study_hybrid"``.
     spec : arguments of ``CircuitSpec``.
     rates : learning rates that are tried for **every** condition on inner folds.
     circuit_rate : the core's rate is this many times the head's.

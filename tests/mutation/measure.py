@@ -8,10 +8,17 @@ change makes no difference. Each room is measured in a copy of the working tree 
 Killed is what a test fails on. A mutant that runs into the time limit, or that ends the process, is
 counted apart (``unclear``) and is no kill: a busy machine could have stopped it as well.
 
+A room is measured whole, or by a draw of its mutants. Of a draw the score is an estimate, and it
+counts as high enough only where the lower end of its 95 % interval (Wilson) is. The interval is
+that of the draw as it first fell: tests that are written for the survivors of a draw raise its
+score, but tell nothing of the mutants that were not drawn. After such tests ``--draw`` takes
+another one.
+
     python tests/mutation/measure.py                 # every room, one after the other
     python tests/mutation/measure.py training        # one of them
     python tests/mutation/measure.py --children 1    # as few processes as a shared machine wants
     python tests/mutation/measure.py --sample 300    # of each room a fixed draw of its mutants
+    python tests/mutation/measure.py --sample 300 --draw 1    # another draw, fixed as well
     python tests/mutation/measure.py --again         # after new tests: only what was not killed
 """
 
@@ -31,6 +38,8 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+
+from statsmodels.stats.proportion import proportion_confint
 
 ROOT = Path(__file__).resolve().parents[2]
 SCORES = Path(__file__).parent / "scores.json"
@@ -103,7 +112,7 @@ def configure(folder: Path, room: Room) -> None:
     settings = {
         "source_paths": ["hqnn_utils"],
         "only_mutate": list(room.sources),
-        "pytest_add_cli_args": ["-p", "no:xdist", "-m", "not slow", *left_out],
+        "pytest_add_cli_args": [*PLUGINS_LEFT_OUT, "-m", "not slow", *left_out],
         "pytest_add_cli_args_test_selection": list(room.tests),
         "also_copy": ["notebooks"],
         # So long that only an endless loop takes it, on a busy machine too.
@@ -116,7 +125,7 @@ def configure(folder: Path, room: Room) -> None:
     text += "\n[tool.mutmut]\n" + "\n".join(lines) + "\n"
     (folder / "pyproject.toml").write_text(text, encoding="utf-8")
     with (folder / "tests" / "conftest.py").open("a", encoding="utf-8") as conftest:
-        conftest.write(SHORT_FIRST + OF_FIXTURES)
+        conftest.write(SHORT_FIRST + OF_FIXTURES + NO_COLLECTING)
 
 
 # Most mutants fall at once; a test that takes long is asked last, and one that takes longer than
@@ -170,6 +179,16 @@ def pytest_runtest_teardown(item):
 """
 
 
+# Each mutant has a process of its own that ends with its tests. Looking through a million objects
+# for garbage before it ends took two thirds of its time.
+PLUGINS_LEFT_OUT = ("-p", "no:xdist", "-p", "no:unraisableexception")
+NO_COLLECTING = """
+
+def pytest_sessionfinish():
+    pass
+"""
+
+
 def in_copy(folder: Path, *command: str) -> str:
     """Run a command in the copy, so that the mutated package is the one that is imported."""
     (folder / "mutants").mkdir(exist_ok=True)  # must exist before Python looks at its path
@@ -200,11 +219,21 @@ def results(folder: Path) -> dict[str, str]:
     )
 
 
-def draw(folder: Path, size: int) -> list[str]:
-    """A draw of a room's mutants that is the same each time; none where it has no more."""
+def draw(folder: Path, size: int, number: int) -> list[str]:
+    """One of the draws of a room's mutants, the same each time; none where it has no more."""
     in_copy(folder, sys.executable, "-c", WRITE)
     names = sorted(results(folder))
-    return sorted(random.Random(0).sample(names, size)) if size < len(names) else []
+    return sorted(random.Random(number).sample(names, size)) if size < len(names) else []
+
+
+def interval(killed: int, mutants: int) -> list[float]:
+    """95 % interval (Wilson) of a room's score from a draw."""
+    return [round(float(end), 3) for end in proportion_confint(killed, mutants, method="wilson")]
+
+
+def is_enough(score: dict) -> bool:
+    """Whether a room's score, of a draw the lower end of its interval, is at least ``WANTED``."""
+    return (score["interval"][0] if "sampled" in score else score["score"]) >= WANTED
 
 
 def digest(room: Room) -> str:
@@ -212,21 +241,31 @@ def digest(room: Room) -> str:
     return hashlib.sha256(b"".join(path.read_bytes() for path in room.files())).hexdigest()
 
 
-def measure(name: str, room: Room, children: int, sample: int) -> dict:
+def measure(name: str, room: Room, children: int, sample: int, number: int) -> dict:
     """Counts, score and survivors of one room."""
     folder = ROOT / "build" / "mutation" / name
     copy_tree(folder)
     configure(folder, room)
     began = time.monotonic()
-    chosen = draw(folder, sample) if sample else []
+    chosen = draw(folder, sample, number) if sample else []
     outcome, there = try_mutants(folder, children, chosen)
+    found = counted(folder, outcome, len(outcome))
+    of_draw = {
+        "sampled": f"{len(outcome):,} of {there:,}",
+        "draw": number,
+        "killed_at_first": found["killed"],
+        "interval": interval(found["killed"], len(outcome)),
+    }
     return {
         "date": date.today().isoformat(),
         "sources": digest(room),
-        **({"sampled": f"{len(outcome):,} of {there:,}"} if chosen else {}),
+        **(of_draw if chosen else {}),
         "minutes": round((time.monotonic() - began) / 60, 1),
-        **counted(folder, outcome, len(outcome)),
+        **found,
     }
+
+
+OF_DRAW = ("sampled", "draw", "killed_at_first", "interval")
 
 
 def measure_again(name: str, room: Room, children: int, before: dict) -> dict:
@@ -241,7 +280,7 @@ def measure_again(name: str, room: Room, children: int, before: dict) -> dict:
     outcome, _ = try_mutants(folder, children, list(before["not_killed"]))
     minutes = before["minutes"] + (time.monotonic() - began) / 60
     return {
-        **{key: before[key] for key in ("sources", "sampled") if key in before},
+        **{key: before[key] for key in ("sources", *OF_DRAW) if key in before},
         "date": date.today().isoformat(),
         "minutes": round(minutes, 1),
         **counted(folder, outcome, before["mutants"]),
@@ -308,6 +347,18 @@ def kind_of(lines: list[str]) -> str:
     return "other"
 
 
+def line_of(name: str, score: dict) -> str:
+    """A room's result in a line."""
+    of_draw = ""
+    if "sampled" in score:
+        low, high = score["interval"]
+        of_draw = f" (drawn {score['sampled']}: 95 % interval {low:.1%} to {high:.1%})"
+    return (
+        f"{name}: {score['killed']} of {score['mutants']} noticed, {score['score']:.1%}{of_draw}, "
+        f"{score['unclear']} unclear, {score['minutes']} minutes"
+    )
+
+
 def read_scores() -> dict[str, dict]:
     """What was measured so far, by room."""
     return json.loads(SCORES.read_text(encoding="utf-8")) if SCORES.exists() else {}
@@ -324,6 +375,7 @@ def main() -> None:
     parser.add_argument("rooms", nargs="*", help=f"of {', '.join(ROOMS)}; by default all")
     parser.add_argument("--children", type=whole, default=0, help="processes; by default all cores")
     parser.add_argument("--sample", type=whole, default=0, help="mutants a room; by default all")
+    parser.add_argument("--draw", type=whole, default=0, help="number of the draw; by default 0")
     parser.add_argument("--again", action="store_true", help="only what was not killed last time")
     given = parser.parse_args()
     rooms = given.rooms or list(ROOMS)
@@ -335,16 +387,12 @@ def main() -> None:
         if given.again:
             score = measure_again(name, ROOMS[name], children, read_scores()[name])
         else:
-            score = measure(name, ROOMS[name], children, given.sample)
+            score = measure(name, ROOMS[name], children, given.sample, given.draw)
         scores = read_scores()  # another process may have measured another room meanwhile
         scores[name] = score
         SCORES.write_text(json.dumps(scores, indent=1, ensure_ascii=False) + "\n", "utf-8")
-        print(
-            f"{name}: {score['killed']} of {score['mutants']} noticed, {score['score']:.1%}, "
-            f"{score['unclear']} unclear, {score['minutes']} minutes",
-            flush=True,
-        )
-    low = [name for name in rooms if scores[name]["score"] < WANTED]
+        print(line_of(name, score), flush=True)
+    low = [name for name in rooms if not is_enough(scores[name])]
     if low:
         raise SystemExit(f"below {WANTED:.0%}: {', '.join(low)}")
 

@@ -1,6 +1,7 @@
 """What is packed comes back, shared parts are stored once, damage is named."""
 
 import errno
+import io
 import json
 
 import pytest
@@ -157,6 +158,37 @@ def test_half_a_line_is_cut_away(tmp_path):
     assert len(families.appended(path).read_bytes().splitlines()) == 3
 
 
+class Counted(io.BytesIO):
+    """A file that counts the bytes that were read of it."""
+
+    bytes_read = 0
+
+    def read(self, size=-1):
+        found = super().read(size)
+        self.bytes_read += len(found)
+        return found
+
+
+@pytest.mark.parametrize(
+    ("there", "kept", "looked_at"),
+    [
+        (b"", b"", 0),
+        (b"a\nb\n", b"a\nb\n", 1),
+        (b"a\n", b"a\n", 1),
+        (b"\n", b"\n", 1),
+        (b"a\nb\nhal", b"a\nb\n", 8),
+        (b"hal", b"", 4),
+    ],
+)
+def test_a_whole_file_is_read_only_where_its_end_is_torn(there, kept, looked_at):
+    """To append costs the same for the first record and the thousandth."""
+    stream = Counted(there)
+    families._cut_torn_line(stream)
+    assert stream.getvalue() == kept
+    assert stream.tell() == len(kept), "the next line goes behind the last"
+    assert stream.bytes_read == looked_at
+
+
 def test_a_damaged_line_is_named_by_its_number(tmp_path):
     path = tmp_path / "toy.json"
     families.append_record(record("a"), path)
@@ -228,6 +260,26 @@ def test_a_follower_reads_what_was_added_and_not_all_again(tmp_path, monkeypatch
     assert whole == [path], "another file now"
     families.save_family([record("d")], path)
     assert list(follower.look()) == ["d"]
+
+
+def test_a_follower_reads_each_line_once(tmp_path):
+    """Also where several records have come since its last look, and behind them half of one."""
+    path = tmp_path / "toy.json"
+    follower, journal = families.Follower(path), families.appended(path)
+    families.append_record(record("a"), path)
+    follower.look()
+    follower.look()
+    assert follower._read == journal.stat().st_size
+    for name in ("b", "c", "d"):
+        families.append_record(record(name), path)
+    whole = journal.stat().st_size
+    with open(journal, "ab") as stream:
+        stream.write(b'{"name": "half')
+    assert list(follower.look()) == ["a", "b", "c", "d"]
+    assert follower._read == whole, "the half line is read again when it is whole"
+    families.append_record(record("e"), path)
+    assert list(follower.look()) == ["a", "b", "c", "d", "e"]
+    assert follower._read == journal.stat().st_size
 
 
 def test_what_cannot_be_read_is_named(tmp_path):

@@ -1,6 +1,8 @@
 """Plan v2 is what the judge reads, and the judge says what the rules say."""
 
+import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +42,26 @@ def test_the_designs_are_those_of_the_file_beside_the_plans():
     file = Path(designs.plans_dir()) / "hypotheses_v2.json"
     assert set(DESIGNS) <= set(re.findall(r'"(\w+)"', file.read_text()))
     assert all(isinstance(c, Claim) for one in DESIGNS.values() for c in one.claims + one.others)
+
+
+def test_a_design_of_a_file_may_lack_what_is_shared_and_what_is_only_shown(tmp_path, monkeypatch):
+    rows = {"main": [dict(name="X", a="a", b="b", asks="?")], "none": []}
+    bare = dict(family="bare", about="", estimand="images", claims="main")
+    bare["conditions"] = {"a": {"head": "linear"}, "b": {"head": "mlp"}}
+    full = {**bare, "family": "full", "common": {"size": 64, "head": "mlp"}, "others": "main"}
+    content = {"claims": rows, "designs": [bare, full]}
+    monkeypatch.setattr(designs, "plans_dir", lambda: tmp_path)
+    path = tmp_path / "hypotheses_v2.json"
+    path.write_text(json.dumps(content))
+    found = designs._read()
+    assert list(found) == ["bare", "full"]
+    assert (found["bare"].claims, found["bare"].others) == (ONE, ())
+    assert found["full"].others == ONE
+    assert found["bare"].conditions == bare["conditions"]
+    assert found["full"].conditions["a"] == {"size": 64, "head": "linear"}, "its own counts"
+    path.write_text(json.dumps({"claims": rows, "designs": [{**bare, "estimand": "weather"}]}))
+    with pytest.raises(ValueError, match=r"^unknown estimand 'weather'; known: images, "):
+        designs._read()
 
 
 @BY_DESIGN
@@ -144,6 +166,45 @@ ONE = (Claim("X", "a", "b", "?"),)
 
 def toy_design(estimand, **more):
     return Design("toy", "a toy", estimand, {"a": A, "b": B}, ONE, **more)
+
+
+@pytest.mark.parametrize(("degrees", "wanted"), [(None, np.inf), (24, 24)])
+def test_the_power_is_that_of_the_errors_that_were_found(monkeypatch, degrees, wanted):
+    """Two thousand studies for each claim of the family; an error of zero is none."""
+    seen = []
+
+    def chances(errors, true, **options):
+        seen.append((errors, true, options))
+        return pd.DataFrame({"supported": dict.fromkeys(errors, 0.25)})
+
+    monkeypatch.setattr(designs, "verdict_chances", chances)
+    design = toy_design("images", degrees=degrees, others=(Claim("O", "b", "a", ""),))
+    gap = on_other_training_sets([0.01, 0.02, 0.04])
+    found = designs._power(design, {"X": gap, "O": replace(gap, error=0.5)}, 0.05, 0.03)
+    assert found == {"X": 0.25}
+    assert seen == [({"X": gap.error}, 0.05, dict(degrees=wanted, margin=0.03, n_studies=2000))]
+    designs._power(design, {"X": replace(gap, error=0.0)}, 0.05, 0.03)
+    assert seen[1][0] == {"X": 1e-9}
+
+
+def test_the_chances_of_a_design_are_those_of_what_it_expects(monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        designs, "verdict_chances", lambda *given, **options: seen.append((given, options))
+    )
+    toy_design("images", expected_errors={"X": 0.01}).chances(0.02)
+    toy_design("images", expected_errors={"X": 0.01}, degrees=9).chances(0.02, 0.03, 50)
+    assert seen == [
+        (({"X": 0.01}, 0.02), dict(degrees=np.inf, margin=0.02, n_studies=4000)),
+        (({"X": 0.01}, 0.02), dict(degrees=9, margin=0.03, n_studies=50)),
+    ]
+
+
+def test_a_pair_shares_the_split_and_the_seed():
+    """The usual split has neither a seed nor a fold."""
+    assert designs._place(record("a", 7)) == (0, 0, 7)
+    crossed = record("a", 7, protocol={"kind": "cross_validation", "fold": 3, "seed": 2})
+    assert designs._place(crossed) == (2, 3, 7)
 
 
 def official(lift, seeds=10):
@@ -304,17 +365,41 @@ def test_how_far_the_parts_moved():
         )
 
     old = Record("old", {"head": "linear", "spec": {}}, {}, {"fit": {}}, {})
-    records = [old, moved("dressed", 0.2, 0.5), moved("dressed", 0.4, 0.7)]
+    older = Record("older", {"head": "linear", "spec": {}}, {}, {}, {})
+    records = [old, older, moved("dressed", 0.2, 0.5), moved("dressed", 0.4, 0.7)]
     table = designs.distances([*records, moved("dressed", 1.0, 1.0, {"n_layers": 6})])
     assert table.loc["dressed"].to_dict() == pytest.approx({"head": 0.6, "circuit": 0.3})
     assert list(table.index) == ["dressed", "dressed, n_layers=6"]
+    assert list(table.columns) == ["head", "circuit"]
+    whole = moved("linear", 0.0, 0.25)
+    whole.scores["fit"]["moved"] = {
+        name: {"rms": 9.0, "share": 0.5} for name in ("head", "backbone")
+    }
+    table = designs.distances([*records, whole])
+    assert list(table.columns) == ["backbone", "head", "circuit"]
+    assert table.loc["linear"].to_dict() == pytest.approx(
+        {"backbone": 0.5, "head": 0.5, "circuit": np.nan}, nan_ok=True
+    )
 
 
-def test_the_command(capsys):
+def test_the_command(capsys, monkeypatch):
+    """Verdicts, then what the conditions reached, then how far they moved; three decimals."""
+    records, design = measured("wisconsin_v2"), DESIGNS["wisconsin_v2"]
+    tables_of = {"wisconsin_v2": judge_design("wisconsin_v2", n_resamples=200)}
+    monkeypatch.setattr(designs, "judge_design", tables_of.pop)
+    verdicts = "\n".join(designs.design_lines(tables_of["wisconsin_v2"]))
     designs.main(["wisconsin_v2"])
-    shown = capsys.readouterr().out
-    for words in ("breast-cancer table", ESTIMANDS["images"], "| H1 |", "did not learn", "circuit"):
-        assert words in shown
+    levels = designs.aucs_of(records).round(3).to_string()
+    moved = designs.distances(records).round(3).to_string()
+    assert capsys.readouterr().out == (
+        f"{design.about}\n{ESTIMANDS['images']}\n\n{verdicts} \n\n{levels} \n\n{moved}\n"
+    )
+    assert "| H1 |" in verdicts
+    assert "did not learn" in levels
+    assert "circuit" in moved.splitlines()[0]
+    with pytest.raises(SystemExit):
+        designs.main(["nothing"])
+    assert "invalid choice: 'nothing'" in capsys.readouterr().err
 
 
 # ---------------------------------------------------------------- the judge's own controls

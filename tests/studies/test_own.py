@@ -8,7 +8,7 @@ import pytest
 
 from hqnn_utils.data import load_breakhis, load_breastmnist, load_medmnist, make_table
 from hqnn_utils.studies import StudyError, own
-from hqnn_utils.studies.report import make_report, verdict_sentence
+from hqnn_utils.studies.report import _on_planted, make_report, verdict_sentence
 
 PLAN = own.OwnPlan(
     question="Does a circuit of two qubits add anything here?",
@@ -124,6 +124,7 @@ def test_a_plan_that_comes_after_the_runs_is_said_to(done):
         (dict(spec={"n_qubit": 4}), "n_qubit"),
         (dict(head="linear"), "set head='dressed'"),
         (dict(head="mixing"), "set head='dressed'"),
+        (dict(head="study_cut"), "'study_cut' has not all controls .*unknown core .*'frozen'"),
         (dict(head="perceptron"), "perceptron"),
         (dict(rates=()), "rates is empty"),
         (dict(folds=2), "folds is 2: set 0, or 3 or more"),
@@ -175,6 +176,28 @@ def test_every_condition_differs_from_the_circuit_in_what_its_name_says():
     assert rows["unentangled"]["spec"]["entangler"] == "none"
 
 
+def test_an_unknown_condition_is_named():
+    with pytest.raises(ValueError, match=r"^unknown condition 'forest'; known: circuit, mixing, "):
+        SETTINGS.row("forest", 0)
+
+
+def test_each_repetition_of_folds_has_a_split_of_its_own(table):
+    """The seed of the split is that of the run: ten seeds are ten partitions, not one."""
+    folded = replace(SETTINGS, folds=3)
+    rates = dict.fromkeys(PLAN.names, 0.03)
+    rows = own._rows(("circuit",), PLAN, folded, table, rates)
+    assert [(row.seed, row.protocol["seed"], row.protocol["fold"]) for row in rows] == [
+        (seed, seed, fold) for seed in range(5) for fold in range(3)
+    ]
+    assert {(row.protocol["kind"], row.protocol["folds"]) for row in rows} == {
+        ("cross_validation", 3)
+    }
+    rows = own._rows(("circuit",), PLAN, SETTINGS, table, rates)
+    assert [(row.seed, row.protocol) for row in rows] == [
+        (seed, {"kind": "official"}) for seed in range(5)
+    ]
+
+
 # ------------------------------------------------------------------------- runs and report
 
 
@@ -189,6 +212,12 @@ def test_every_condition_is_tuned_alike_and_every_seed_runs(done):
     assert {r.settings["labels"] for r in study.shuffled} == {"shuffled"}
     assert {r.settings["dataset"] for r in study.planted} == {"planted"}
     assert {r.settings["epochs"] for r in study.planted} == {3 * SETTINGS.epochs}
+    assert sorted(path.name for path in folder.glob("*.json")) == [
+        "main.json",
+        "planted.json",
+        "shuffled.json",
+        "tuning.json",
+    ]
     tested = set(study.records[0].predictions["test"]["ids"])
     tuning = json.loads((folder / "tuning.json").read_text())
     inner = {i for part in tuning["shared"].values() for i in part.get("ids", [])}
@@ -317,6 +346,21 @@ def test_a_ceiling_is_said(done):
     )
     report.levels.loc["mixing", "auc"] = 0.8
     assert "perfect" not in verdict_sentence(report)
+
+
+def test_the_planted_design_is_the_primary_comparison_on_the_records_that_were_made(done):
+    """Its conditions hold what all runs of a side share: neither seed nor split."""
+    study = done[0]
+    design = _on_planted(study)
+    assert [(c.name, c.a, c.b) for c in design.claims] == [("primary", "circuit", "mixing")]
+    assert (design.estimand, design.expected_errors, design.degrees) == ("images", {}, None)
+    assert list(design.conditions) == ["circuit", "mixing"]
+    for settings, head in zip(design.conditions.values(), ("dressed", "mixing"), strict=True):
+        of_side = [r.settings for r in study.planted if r.settings["head"] == head]
+        assert len(of_side) == PLAN.seeds
+        for run in of_side:
+            assert {**settings, "seed": run["seed"], "protocol": run["protocol"]} == run
+        assert not settings.keys() & {"seed", "protocol"}
 
 
 def test_a_leak_shows_in_the_controls(done):

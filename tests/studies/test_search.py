@@ -1,5 +1,7 @@
 """Equal budgets, the best mean over inner splits, and nothing that has seen the test part."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -43,6 +45,21 @@ def test_the_best_mean_is_chosen():
     }
 
 
+def test_one_split_has_no_spread():
+    """Not known, and nobody is warned of a division by zero."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        table = search.search_table([r for r in RECORDS if r.settings["protocol"]["fold"] == 0])
+    assert table["splits"].tolist() == [1] * 4
+    assert table["sd"].isna().all()
+    assert table["auc"].tolist() == pytest.approx([0.8, 0.7, 0.6, 0.9])
+
+
+def test_of_equals_the_first_is_chosen():
+    equals = [record("linear", rate, fold, 0.8) for rate in RATES for fold in (0, 1)]
+    assert search.search_table(equals)["chosen"].tolist() == [True, False]
+
+
 def test_a_circuit_of_another_kind_has_its_own_budget():
     deep = [record("dressed", r, f, 0.5, spec={"n_layers": 6}) for r in RATES for f in (0, 1)]
     assert list(search.chosen([*RECORDS, *deep])) == ["linear", "dressed", "dressed, n_layers=6"]
@@ -69,7 +86,14 @@ def test_the_search_behind_plan_v2(capsys):
     tested = [i for r in measured("search_frozen") for i in r.predictions["test"]["ids"]]
     assert not any(i.startswith("test/") for i in tested)
     search.main(["search_frozen"])
-    assert "dressed, n_layers=6" in capsys.readouterr().out
+    shown = capsys.readouterr().out.splitlines()
+    assert len(shown) == 1 + len(table)
+    assert shown[0].split() == list(table.columns)
+    for line, (_, row) in zip(shown[1:], table.iterrows(), strict=True):
+        for number in (row["auc"], row["sd"]):
+            assert f" {number:.4f} " in line
+        assert row["contestant"] in line
+        assert line.endswith(str(row["chosen"]))
 
 
 def test_the_size_behind_plan_v2():

@@ -2,7 +2,9 @@
 
 import os
 import signal
+from concurrent.futures import BrokenExecutor, CancelledError
 from concurrent.futures.process import BrokenProcessPool
+from types import SimpleNamespace
 
 import pytest
 from study_toys import QUICK, TABLE, prints
@@ -116,6 +118,121 @@ def test_a_job_gives_a_record_or_a_failure(monkeypatch, tmp_path):
     assert failure.error == "ValueError: no"
     assert failure.where.startswith("test_workers.py:")
     workers.run_job(Job(job("good").setting, None, None, tmp_path / "none.pt"))
+
+
+@pytest.mark.parametrize("parent", ["here", "none", "elsewhere"])
+def test_a_worker_ends_with_its_parent_and_with_nobody_else(monkeypatch, parent):
+    """A run in the process of the study itself, or on a cluster, watches nobody."""
+    pids = {"here": os.getpid(), "none": None, "elsewhere": os.getppid()}
+    watched = []
+    monkeypatch.setattr(workers, "end_with", watched.append)
+    monkeypatch.setattr(workers, "run_setting", lambda setting, data, kept: record(setting.name))
+    workers.run_job(job("a", parent=pids[parent]))
+    assert watched == ([pids[parent]] if parent == "elsewhere" else [])
+
+
+@pytest.mark.parametrize(
+    ("parents", "there"),
+    [([7, 7, 7, 1], [True] * 9), ([7] * 9, [True, True, False])],
+    ids=["another parent now", "the parent is gone"],
+)
+def test_how_a_worker_sees_that_its_parent_is_gone(monkeypatch, parents, there):
+    """Looked for every half second, in a thread that keeps nothing alive, once a parent."""
+    events, threads, asked = [], [], []
+
+    class Thread:
+        def __init__(self, target, daemon, name):
+            assert (daemon, name) == (True, "ends with its parent")
+            self.start = lambda: threads.append(target)
+
+    monkeypatch.setattr(workers, "_watched", set())
+    monkeypatch.setattr(workers.threading, "Thread", Thread)
+    monkeypatch.setattr(workers.os, "getppid", lambda: parents.pop(0))
+    monkeypatch.setattr(workers.psutil, "pid_exists", lambda p: (asked.append(p), there.pop(0))[1])
+    monkeypatch.setattr(workers.time, "sleep", events.append)
+    monkeypatch.setattr(workers.os, "_exit", lambda status: events.append(("ended", status)))
+    for _ in range(2):
+        workers.end_with(42)
+    (watch,) = threads
+    watch()
+    assert events == [0.5, 0.5, ("ended", 1)]
+    assert set(asked) == {42}
+
+
+def test_a_cluster_and_a_pool_of_processes_say_differently_that_a_worker_died(monkeypatch):
+    class KilledWorker(Exception):  # noqa: N818  as dask calls it
+        pass
+
+    modules = workers.sys.modules
+    monkeypatch.delitem(modules, "distributed.scheduler", raising=False)
+    assert workers._died() == (BrokenExecutor,)
+    monkeypatch.setitem(
+        modules, "distributed.scheduler", SimpleNamespace(KilledWorker=KilledWorker)
+    )
+    assert workers._died() == (BrokenExecutor, KilledWorker)
+
+
+def test_processes_that_outlived_another_are_ended(monkeypatch):
+    """Those of this machine; a cluster has its own."""
+    ended = []
+    executor = SimpleNamespace(shutdown=lambda **options: ended.append(options))
+    monkeypatch.setattr(workers, "get_reusable_executor", lambda: executor)
+    workers._forget_processes("dask")
+    assert ended == []
+    workers._forget_processes(None)
+    assert ended == [dict(wait=True, kill_workers=True)]
+
+
+def test_only_what_is_taken_is_made_and_an_error_of_taking_is_raised_at_the_end(monkeypatch):
+    made = []
+    monkeypatch.setattr(
+        workers, "run_job", lambda j: (made.append(j.setting.name), record(j.setting.name))[1]
+    )
+    jobs = [job(n) for n in "abc"]
+    assert [r.name for r in carry_out(jobs, 1, None, lambda name: name != "b")] == ["a", "c"]
+    assert made == ["a", "c"]
+
+    def takes(name):
+        if name == "b":
+            raise OSError("the disk is full")
+        return True
+
+    results = carry_out(jobs, 1, None, takes)
+    assert next(results).name == "a"
+    with pytest.raises(OSError, match=r"^the disk is full$"):
+        next(results)
+    assert made == ["a", "c", "a"]
+
+
+@pytest.mark.parametrize(
+    ("status", "cores", "words"),
+    [
+        ("running", {"tcp://1": 4}, None),
+        (
+            "running",
+            {},
+            "the cluster at tcp://s has no workers: start some, e.g. dask worker <addr",
+        ),
+        ("closed", {}, r"does not answer .OSError: the client is closed.. Records made so far are"),
+        ("running", CancelledError("gone"), r"does not answer .CancelledError: gone.\. Records"),
+    ],
+)
+def test_a_cluster_is_asked_before_anything_is_sent(monkeypatch, status, cores, words):
+    def sync(function, callback_timeout):
+        assert (function, callback_timeout) == ("ncores", 10)
+        if isinstance(cores, Exception):
+            raise cores
+        return cores
+
+    scheduler = SimpleNamespace(ncores="ncores", address="tcp://s")
+    client = SimpleNamespace(status=status, sync=sync, scheduler=scheduler)
+    fake = SimpleNamespace(get_client=lambda: client)
+    monkeypatch.setitem(workers.sys.modules, "dask.distributed", fake)
+    if words is None:
+        workers.need_cluster()
+        return
+    with pytest.raises(StudyError, match='^backend="dask": (the scheduler )?' + words):
+        workers.need_cluster()
 
 
 def test_what_was_under_way_is_tried_alone_when_a_batch_is_given_up(monkeypatch):

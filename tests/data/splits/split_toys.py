@@ -29,6 +29,22 @@ def twin_images(n=90):
     return noise_images(n, images=images, labels=labels, name="twins")
 
 
+def pair_at(correlation):
+    """Three 8 x 8 images; the first two have about this correlation, the third resembles none."""
+    rng = np.random.default_rng(0)
+    images = rng.normal(0, 1, (3, 64))
+    _, first, second = np.linalg.qr(np.stack([np.ones(64), *images[:2]], axis=1))[0].T
+    images[0] = 8 * first
+    images[1] = 8 * (correlation * first + np.sqrt(1 - correlation**2) * second)
+    pixels = np.clip(np.round(images * 30 + 128), 0, 255).astype(np.uint8).reshape(3, 8, 8)
+    return noise_images(
+        3,
+        images=pixels,
+        labels=np.array([0, 1, 1]),
+        split=np.array(["train", "test", "test"]),
+    )
+
+
 def histology():
     """64 histology phantoms of 16 patients."""
     return phantom_patients(8, 0, patients=(7, 9), per_patient=4)

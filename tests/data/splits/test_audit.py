@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from split_toys import pair_at
 
 from hqnn_utils.data import load_breakhis, load_breastmnist, load_wisconsin, make_table
 from hqnn_utils.data.splits import apply_protocol, audit_split, near_duplicates
@@ -112,6 +113,17 @@ def test_what_differs_only_in_its_fine_grain_is_a_near_duplicate():
     assert not ids & {*at_full_size.a, *at_full_size.b}
     assert counts(data)["near-duplicates"] == counts(large)["near-duplicates"] + 4
     assert shrunk(changed[test], 28).shape == (4, 28, 28)
+
+
+def test_smaller_images_are_compared_as_they_are_and_the_threshold_counts():
+    """Stretched to 28 pixels their edges would weigh more or less than the rest."""
+    data = pair_at(0.9)
+    exactly = float(np.corrcoef(data.images.reshape(3, -1))[0, 1])
+    found = [
+        counts(data, threshold=threshold)["near-duplicates"]
+        for threshold in (exactly - 1e-5, exactly, exactly + 1e-5)
+    ]
+    assert found == [1, 1, 0]
 
 
 def test_images_of_one_colour_are_near_nothing(images):

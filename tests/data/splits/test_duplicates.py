@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
-from split_toys import noise_images, table
+from split_toys import noise_images, pair_at, table
 
 from hqnn_utils.data import ImageData, load_breastmnist
 from hqnn_utils.data.splits import apply_protocol, clean_test, groups_of, near_duplicates
@@ -35,22 +35,6 @@ def planted(seed=0, n=60):
         name="planted",
         source="file",
         digest="0" * 64,
-    )
-
-
-def pair_at(correlation):
-    """Three 8 x 8 images; the first two have about this correlation, the third resembles none."""
-    rng = np.random.default_rng(0)
-    images = rng.normal(0, 1, (3, 64))
-    _, first, second = np.linalg.qr(np.stack([np.ones(64), *images[:2]], axis=1))[0].T
-    images[0] = 8 * first
-    images[1] = 8 * (correlation * first + np.sqrt(1 - correlation**2) * second)
-    pixels = np.clip(np.round(images * 30 + 128), 0, 255).astype(np.uint8).reshape(3, 8, 8)
-    return noise_images(
-        3,
-        images=pixels,
-        labels=np.array([0, 1, 1]),
-        split=np.array(["train", "test", "test"]),
     )
 
 

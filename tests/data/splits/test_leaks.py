@@ -8,7 +8,7 @@ from split_toys import noise_images, table
 
 from hqnn_utils.data.splits import apply_protocol, groups_of
 from hqnn_utils.data.splits.augmented import changed_copies
-from hqnn_utils.data.splits.leaks import leaking
+from hqnn_utils.data.splits.leaks import _unrelated, leaking
 
 DATA = noise_images(300)
 # Images 0 and 1, 2 and 3 and so on up to 59 are twins, of one class each; the rest are single.
@@ -173,3 +173,15 @@ def test_room_for_validation_is_not_enough():
     few = noise_images(100, images=pictures, labels=labels.astype(np.int64))
     with pytest.raises(ValueError, match=r"of 50 images of a class are no near-dup.* need 30$"):
         leaking(few)
+
+
+def test_exactly_enough_unrelated_images_are_enough():
+    """Of twenty, two for validation and ten for training; the others resemble a test image."""
+    some, related = np.arange(20), np.zeros(20, bool)
+    related[[1, 4, 5, 9, 12, 13, 16, 19]] = True
+    val, train = _unrelated(some, related, DATA)
+    assert (*val, *train) == (0, 2, 3, 6, 7, 8, 10, 11, 14, 15, 17, 18)
+    assert len(val) == 2
+    related[0] = True
+    with pytest.raises(ValueError, match=r"^noise: 11 of 20 images .* test images, need 12$"):
+        _unrelated(some, related, DATA)
