@@ -12,7 +12,7 @@ from hqnn_utils.models import BACKBONES, HEADS, holds_circuit
 from hqnn_utils.models.backbones import FINE_TUNE
 from hqnn_utils.quantum import CircuitSpec, check_engine
 from hqnn_utils.records import plain
-from hqnn_utils.records.record import check_name
+from hqnn_utils.records.record import LONGEST, check_name, digest_of
 from hqnn_utils.runtime import choose
 from hqnn_utils.runtime.arguments import checked
 from hqnn_utils.runtime.words import a_dict, a_text, check, one_of, or_none, truth, whole
@@ -232,7 +232,13 @@ def _made_name(setting: Setting) -> str:
         if getattr(setting, key) != DEFAULTS[key]
     ]
     text = "-".join([*parts, f"s{setting.seed}"])
-    return "".join(c if c.isalnum() or c in "-_." else "_" for c in text)
+    name = "".join(c if c.isalnum() or c in "-_." else "_" for c in text)
+    return name if len(name.encode()) <= LONGEST else _shortened(name)
+
+
+def _shortened(name: str) -> str:
+    """The beginning of a name that no file could have, and a digest of all of it."""
+    return f"{name.encode()[:200].decode(errors='ignore')}-{digest_of(name)[:10]}"
 
 
 def _name_of_value(key: str, value) -> str:

@@ -230,3 +230,22 @@ def test_a_model_without_a_backbone_is_all_head():
     assert ids(groups["circuit"]) == [id(head[2].weights)]
     assert ids(groups["head"]) == ids([*head[0].parameters(), *head[3].parameters()])
     assert list(parameter_groups(QuantumLayer(CircuitSpec()))) == ["circuit"]
+
+
+def test_images_of_another_precision_are_refused_with_the_remedy():
+    """Whole numbers are left to the layer that meets them; a table has no backbone that minds."""
+    model, images = build_model("small_cnn").double(), torch.randn(2, 1, 28, 28)
+    with pytest.raises(
+        ValueError,
+        match=r"^the images are torch\.float32, the model is torch\.float64: "
+        r"give it images\.to\(torch\.float64\)$",
+    ):
+        model(images)
+    assert model(images.to(torch.float64)).dtype == torch.float64
+    with pytest.raises(RuntimeError):
+        model(images.long())
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert model.float()(images.half()).shape == (2, 2)
+    table = build_model("none", "linear", in_channels=3)
+    with pytest.raises(RuntimeError):
+        table(torch.randn(2, 3, dtype=torch.float64))

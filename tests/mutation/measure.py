@@ -244,6 +244,7 @@ def digest(room: Room) -> str:
 def measure(name: str, room: Room, children: int, sample: int, number: int) -> dict:
     """Counts, score and survivors of one room."""
     folder = ROOT / "build" / "mutation" / name
+    sources = digest(room)  # now: the tree may change while this goes on
     copy_tree(folder)
     configure(folder, room)
     began = time.monotonic()
@@ -258,7 +259,7 @@ def measure(name: str, room: Room, children: int, sample: int, number: int) -> d
     }
     return {
         "date": date.today().isoformat(),
-        "sources": digest(room),
+        "sources": sources,
         **(of_draw if chosen else {}),
         "minutes": round((time.monotonic() - began) / 60, 1),
         **found,

@@ -1,5 +1,8 @@
 """What a setting holds, how it is named, what it refuses, and that old records stay valid."""
 
+import hashlib
+import json
+
 import pytest
 
 from hqnn_utils.quantum import CircuitSpec
@@ -200,3 +203,17 @@ def test_a_circuit_that_the_engine_cannot_run_is_refused_at_once(monkeypatch):
 @pytest.mark.parametrize("augment", [None, "flip"])
 def test_frozen_features_as_they_are_or_mirrored(augment):
     assert as_setting(dict(fine_tune="frozen", augment=augment)).fine_tune == "frozen"
+
+
+def test_a_made_name_that_no_file_could_have_is_shortened():
+    """Up to 240 bytes it says all; behind that its beginning, and a digest of the whole."""
+    rest = len(as_setting({"weights": "w.pt"}).name) - 1
+    longest = as_setting({"weights": "w" * (240 - rest) + ".pt"}).name
+    assert len(longest) == 240
+    assert longest == "small_cnn-28px-linear-weights-" + "w" * (240 - rest) + "-s0"
+    whole = longest.replace("-s0", "w-s0")
+    found = as_setting({"weights": "w" * (241 - rest) + ".pt"}).name
+    assert found == f"{whole[:200]}-{hashlib.sha256(json.dumps(whole).encode()).hexdigest()[:10]}"
+    accents = as_setting({"weights": "wä" * 120 + ".pt"}).name
+    assert len(accents.encode()) == 200 + 11 - 1, "half a letter is none"
+    assert as_setting({"weights": "wä" * 120 + ".pt", "seed": 1}).name != accents
