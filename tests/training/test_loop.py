@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.metrics import log_loss
+from sklearn.utils.class_weight import compute_class_weight
 from torch import nn
 from training_toys import OPTIONS, fit, hybrid, images, net, same, toy, weights
 
@@ -473,6 +474,8 @@ def test_learned_means_better_than_a_constant(ones, balance):
 def test_class_weights_and_the_order_of_an_epoch():
     y = (torch.arange(300) % 3 == 0).long()
     weights = loop.class_weights(y)
+    balanced = compute_class_weight("balanced", classes=np.array([0, 1]), y=y.numpy())
+    assert weights.tolist() == pytest.approx(balanced.tolist()), "scikit-learn's, in torch"
     assert weights.tolist() == pytest.approx([300 / 400, 300 / 200])
     assert weights[y].mean().item() == pytest.approx(1.0)
     torch.manual_seed(0)

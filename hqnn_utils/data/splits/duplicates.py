@@ -133,12 +133,9 @@ def correlations(images: np.ndarray, method: str = "pixels") -> np.ndarray:
 
 
 def _blurred(images: np.ndarray) -> np.ndarray:
-    from scipy.ndimage import gaussian_filter1d
+    from scipy.ndimage import gaussian_filter
 
-    blurred = images.astype(np.float64)
-    for axis in (1, 2):
-        blurred = gaussian_filter1d(blurred, images.shape[2] * COARSE, axis=axis)
-    return blurred
+    return gaussian_filter(images.astype(np.float64), images.shape[2] * COARSE, axes=(1, 2))
 
 
 def unit_rows(images: np.ndarray, kind: type = np.float64) -> np.ndarray:
