@@ -6,6 +6,7 @@
 ``environment``  is everything installed, and the stamp that a result carries
 ``files``        written whole or not at all, one writer at a time, checked when read
 ``fetching``     a file from a server, checked, in a limited time
+``recent``       the last answers of a slow function
 ``timing``       how long several things take beside each other
 ``arguments``    what functions may be told: types from annotations, ranges from rules
 ``words``        words and numbers that may be chosen, and the error that says which

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections import deque
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -31,6 +30,7 @@ from hqnn_utils.models.backbones import Backbone
 from hqnn_utils.records import Record
 from hqnn_utils.runtime import data_dir, provenance
 from hqnn_utils.runtime.arguments import checked
+from hqnn_utils.runtime.recent import Recent
 from hqnn_utils.studies.settings import Setting, as_setting
 from hqnn_utils.training import FitResult, fit, has_learned, predict_proba, score_predictions
 
@@ -145,8 +145,7 @@ def _on_features(setting: Setting, data: Dataset, backbone: Backbone, head: nn.M
     return _Prepared(data, head, x, mirrored)
 
 
-# The features of the last runs: (backbone, images, size, transform, features).
-_RECENT: deque = deque(maxlen=4)
+_RECENT = Recent(4)  # features of the last runs
 
 
 def _kept_features(
@@ -156,14 +155,13 @@ def _kept_features(
 
     The cache on disk has to read every pixel to know that; a run on features takes less time.
     """
-    images = getattr(data, "images", None)
-    for one, other, *what, features in _RECENT:
-        if one is backbone and other is images and what == [size, transform]:
-            return features
-    found = extract_features(backbone, data, size=size, transform=transform)
-    features = torch.from_numpy(found)
-    if backbone.fine_tune == "frozen":
-        _RECENT.append((backbone, images, size, transform, features))
+    question = (backbone, getattr(data, "images", None)), (size, transform)
+    features = _RECENT.find(*question)
+    if features is None:
+        found = extract_features(backbone, data, size=size, transform=transform)
+        features = torch.from_numpy(found)
+        if backbone.fine_tune == "frozen":
+            _RECENT.keep(*question, features)
     return features
 
 

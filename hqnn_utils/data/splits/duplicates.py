@@ -6,14 +6,13 @@ correlation of their pixels): 1 for copies, also after a change of brightness or
 
 from __future__ import annotations
 
-from collections import deque
-
 import numpy as np
 
 from hqnn_utils.data.datasets import Dataset, ImageData
 from hqnn_utils.data.options import RULES
 from hqnn_utils.runtime import choose
 from hqnn_utils.runtime.arguments import checked
+from hqnn_utils.runtime.recent import Recent
 from hqnn_utils.runtime.words import a
 
 METHODS = ("pixels", "detail", "mirror")
@@ -71,19 +70,21 @@ def duplicate_groups(
     is kept: a cross-validation asks for it once a fold.
     """
     need_images(data, "looking for near-duplicates")
-    for images, *what, found in _RECENT:
-        if images is data.images and what == [threshold, pixels]:
-            return found.copy()
-    images = data.images
-    if pixels is not None and pixels < images.shape[1]:
-        images = shrunk(images, pixels)
-    found = connected_groups(len(data), pairs_above(correlations(images), threshold))
-    _RECENT.append((data.images, threshold, pixels, found))
+    question = (data.images,), (threshold, pixels)
+    found = _RECENT.find(*question)
+    if found is None:
+        found = _grouped(data.images, threshold, pixels)
+        _RECENT.keep(*question, found)
     return found.copy()
 
 
-# The last answers: (images, threshold, pixels, groups). A new split has the very same images.
-_RECENT: deque = deque(maxlen=4)
+def _grouped(images: np.ndarray, threshold: float, pixels: int | None) -> np.ndarray:
+    if pixels is not None and pixels < images.shape[1]:
+        images = shrunk(images, pixels)
+    return connected_groups(len(images), pairs_above(correlations(images), threshold))
+
+
+_RECENT = Recent(4)  # groups; a new split has the very same images
 
 
 def shrunk(images: np.ndarray, pixels: int) -> np.ndarray:
