@@ -90,10 +90,18 @@ def to_html(tree: Tree, number: str) -> str:
 
 
 def _quiz_module(tree: Tree):
-    """``hqnn_utils.exercises.quiz`` without the package and all that it needs."""
+    """``hqnn_utils.exercises.quiz`` without the package and all that it needs.
+
+    What the module itself imports, it finds in this tree: the book is made in an environment in
+    which the package is not installed.
+    """
     source = tree.root / "hqnn_utils" / "exercises" / "quiz.py"
     spec = importlib.util.spec_from_file_location("hqnn_quiz", source)
     module = importlib.util.module_from_spec(spec)
     sys.modules.setdefault(spec.name, module)  # dataclasses look a class's module up
-    spec.loader.exec_module(module)
+    sys.path.insert(0, str(tree.root))
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(tree.root))
     return module

@@ -20,7 +20,8 @@ from coursekit.glossary import NOT_PROSE
 
 # Right here: words of physics and names, beginnings of words that graders look for.
 KNOWN = "aer,braket,ket,kets,nd,ot,te,"
-KNOWN += "schedul,sensitiv,significan,combin,collaps,equivalen,memor,separat,varian"
+KNOWN += "schedul,sensitiv,significan,combin,collaps,equivalen,memor,separat,varian,regist,delet"
+KNOWN += ",caler"  # [sS]caler, in a pattern
 # American only in part of their meanings, at home in British English too, or a name in torch.
 BOTH = {
     "program",

@@ -1,5 +1,8 @@
 """The quiz of a notebook: ``sync`` puts it there, once, and it costs no execution."""
 
+import subprocess
+import sys
+
 import nbformat
 import pytest
 from coursekit.files import HERE, code_digest, read, tags
@@ -80,3 +83,26 @@ def test_students_get_it_and_the_book_shows_the_questions():
     assert shown.cell_type == "markdown"
     assert shown.source.startswith("```{raw} html\n<style>")
     assert shown.source.count("<fieldset>") == 6
+
+
+WITHOUT_THE_PACKAGE = """
+import sys
+sys.meta_path = [finder for finder in sys.meta_path if "editable" not in str(finder)]
+sys.path = [place for place in sys.path if place != {root!r}] + [{notebooks!r}]
+for absent in ("torch", "numpy", "pandas", "pennylane", "filelock", "matplotlib"):
+    sys.modules[absent] = None
+from coursekit.files import HERE
+from coursekit.quizzes import to_html
+try:
+    import hqnn_utils
+except ImportError:
+    print(to_html(HERE, "04").count("<fieldset>"))
+assert {root!r} not in sys.path
+"""
+
+
+def test_the_book_has_them_where_the_package_is_not_installed():
+    """Its environment has little more than Sphinx."""
+    code = WITHOUT_THE_PACKAGE.format(root=str(HERE.root), notebooks=str(HERE.notebooks))
+    done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True)
+    assert done.stdout == "6\n", done.stderr[-2000:]
