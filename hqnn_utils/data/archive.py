@@ -17,6 +17,7 @@ from hqnn_utils.runtime import DataError
 from hqnn_utils.runtime.files import (
     StorageError,
     cause,
+    fits_windows,
     in_bytes,
     locked,
     need_folder,
@@ -134,7 +135,9 @@ def _listed(target: Path) -> dict[str, list]:
     """Files that the marker lists, name to size and digest; none where it is torn or older."""
     try:
         files = json.loads((target / MARKER).read_text(encoding="utf-8"))["files"]
-        return {name: [size, digest] for name, (size, digest) in files.items()}
+        listed = {name: [size, digest] for name, (size, digest) in files.items()}
+        inside = [all(map(fits_windows, name.split("/"))) for name in listed]
+        return listed if all(inside) else {}  # "..": somebody else wrote it
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
 
@@ -196,7 +199,7 @@ def _unpack(archive: Path, folder: Path, progress: bool) -> dict[str, list]:
     from tqdm import tqdm
 
     written: dict[str, list] = {}
-    total = 0
+    known, total = set(), 0
     with (
         gzip.open(archive) as stream,
         tarfile.open(fileobj=stream, mode="r|") as tar,
@@ -207,6 +210,7 @@ def _unpack(archive: Path, folder: Path, progress: bool) -> dict[str, list]:
             total += member.size
             _check_limits(archive, count, total)
             if member.isreg():
+                _check_twice(archive, member, known)
                 digest = _write(tar, member, folder / member.name)
                 written[str(PurePosixPath(member.name))] = [member.size, digest]
                 bar.update()
@@ -240,6 +244,18 @@ def _check_limits(archive: Path, members: int, total: int) -> None:
         )
 
 
+def _check_twice(archive: Path, member: tarfile.TarInfo, known: set[str]) -> None:
+    """DataError for a second file of one name: on some systems capitals make no difference."""
+    name = str(PurePosixPath(member.name)).casefold()
+    folders = {str(folder) for folder in PurePosixPath(name).parents}
+    if name in known or folders & known or f"{name}/" in known:
+        raise DataError(
+            f"{archive} is refused: it holds {member.name!r} twice, as two files or as a file and "
+            f"a folder. The official archive does not: get it from {HOME}"
+        )
+    known |= {name, *(f"{folder}/" for folder in folders)}
+
+
 def _check_member(archive: Path, member: tarfile.TarInfo) -> None:
     reason = _reason_to_refuse(member)
     if reason:
@@ -252,13 +268,15 @@ def _check_member(archive: Path, member: tarfile.TarInfo) -> None:
 def _reason_to_refuse(member: tarfile.TarInfo) -> str | None:
     name = member.name
     parts = PurePosixPath(name.replace("\\", "/")).parts
+    inside = [part for part in PurePosixPath(name).parts if part != ".."]
     starts_with_drive = re.match(r"[A-Za-z]:", name) is not None
     reasons = {
         "a link": member.issym() or member.islnk(),
         "neither a file nor a folder": not (member.isreg() or member.isdir()),
         "an absolute name": name.startswith(("/", "\\")) or starts_with_drive,
         "a name that leaves the folder": ".." in parts,
-        "a reserved name": MARKER in parts,
+        "a reserved name": MARKER in (part.lower() for part in parts),
+        "a name that Windows cannot have": not all(map(fits_windows, inside)),
         f"larger than {LARGEST // 2**20} MB": member.size > LARGEST,
     }
     return next((reason for reason, applies in reasons.items() if applies), None)

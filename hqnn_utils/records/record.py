@@ -14,21 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from hqnn_utils.runtime.arguments import checked
-from hqnn_utils.runtime.files import StorageError, cause, read_json, whole_file
+from hqnn_utils.runtime.files import StorageError, cause, is_reserved, read_json, whole_file
 
 SCHEMA = 1
 # Parts that differ between two identical runs: when it ran, how long it took, on what.
 VOLATILE = ("provenance", "timing")
 REQUIRED_KEYS = {"schema", "name", "settings", "data", "scores", "predictions"}
 PER_IMAGE = ("ids", "labels", "probabilities")
-# Names of devices on Windows, which takes the raised digits for the others.
-RESERVED = {
-    "con",
-    "prn",
-    "aux",
-    "nul",
-    *(f"{d}{n}" for d in ("com", "lpt") for n in "123456789¹²³"),
-}
 LONGEST = 240  # bytes of a name: file systems take 255, ".json" included
 REMEDY = "choose another folder, or set HQNN_RESULTS to one of yours"
 
@@ -128,7 +120,7 @@ def check_name(name: str) -> None:
     """RecordError for a name that no record or family can have, on any file system."""
     if not isinstance(name, str) or not re.fullmatch(r"[\w.-]+", name):
         raise RecordError(f"record name {name!r} may hold letters, digits, '-', '_' and '.' only")
-    if name.split(".")[0].lower() in RESERVED:
+    if is_reserved(name):
         raise RecordError(f"record name {name!r} is that of a device on Windows: choose another")
     length = len(name.encode())
     if length > LONGEST or name.startswith("."):

@@ -103,7 +103,7 @@ def git_commit() -> str | None:
 
 def _git(root: Path, *arguments: str) -> str:
     done = subprocess.run(
-        ["git", *arguments], cwd=root, capture_output=True, text=True, timeout=10, check=True
+        ["git", *arguments], cwd=root, capture_output=True, encoding="utf-8", timeout=10, check=True
     )
     return done.stdout.strip()
 

@@ -11,10 +11,12 @@ import glob
 import hashlib
 import json
 import os
+import re
 import shutil
 import socket
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,7 +24,19 @@ from typing import BinaryIO
 
 MAGIC = b"\nhqnn-sealed 1 "
 LONGEST_SEAL = 4096  # bytes
+# Seconds between the tries to give a file its name; elsewhere one try tells.
+PAUSES = (0.05, 0.2, 0.5, 1.0) if os.name == "nt" else ()
 LONGEST_NAME = 200  # characters: file systems take 255 bytes, and a temporary name is longer
+
+
+# Names of devices on Windows, which takes the raised digits for the others.
+RESERVED = {
+    "con",
+    "prn",
+    "aux",
+    "nul",
+    *(f"{d}{n}" for d in ("com", "lpt") for n in "123456789¹²³"),
+}
 
 
 class StorageError(OSError):
@@ -35,6 +49,20 @@ class SealError(ValueError):
 
 class NoSealError(SealError):
     """A file without a digest: of an earlier version, cut short, or something else."""
+
+
+# --------------------------------------------------------------------- names on other systems
+
+
+def is_reserved(name: str) -> bool:
+    """Whether a file's name is that of a device on Windows, whatever its ending."""
+    return name.split(".")[0].rstrip().lower() in RESERVED
+
+
+def fits_windows(name: str) -> bool:
+    """Whether one part of a path can be the name of a file on Windows as well."""
+    odd = re.search(r'[<>:"/\\|?*\x00-\x1f]', name) or name.endswith((" ", "."))
+    return not odd and not is_reserved(name)
 
 
 # ------------------------------------------------------------------------------ what went wrong
@@ -210,10 +238,21 @@ def whole_file(path: str | os.PathLike) -> Iterator[BinaryIO]:
             stream.flush()
             os.fsync(stream.fileno())
         os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
+        _rename(temporary, path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def _rename(temporary: str, path: Path) -> None:
+    """Give a file its name. On Windows others hold a file for a moment: scanners, indexers."""
+    for pause in PAUSES:
+        try:
+            os.replace(temporary, path)
+            return
+        except PermissionError:
+            time.sleep(pause)
+    os.replace(temporary, path)
 
 
 @contextmanager

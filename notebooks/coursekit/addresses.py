@@ -62,7 +62,7 @@ def launch_links(course: dict, entry: dict, branch: str = "") -> dict[str, str]:
 def remote_address(tree: Tree) -> str:
     """The address of the git remote called origin."""
     command = ["git", "remote", "get-url", "origin"]
-    found = subprocess.run(command, cwd=tree.root, capture_output=True, text=True)
+    found = subprocess.run(command, cwd=tree.root, capture_output=True, encoding="utf-8")
     if found.returncode:
         raise SystemExit("no git remote called origin: say make retarget REPO=owner/name")
     return found.stdout

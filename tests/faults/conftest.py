@@ -20,11 +20,9 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.get_closest_marker("long"):
             item.add_marker("slow")
-        if sys.platform == "win32" and item.path.name in UNIX:
-            item.add_marker(pytest.mark.skip(reason="forks, signals, links and make of Unix"))
-
-
-UNIX = ("test_processes.py", "test_network.py", "test_typed.py")
+        needs_unix = item.get_closest_marker("unix") or "small_disk" in item.fixturenames
+        if sys.platform == "win32" and needs_unix:
+            item.add_marker(pytest.mark.skip(reason="forks, signals, links or make of Unix"))
 
 
 @pytest.fixture

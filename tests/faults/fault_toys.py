@@ -1,5 +1,6 @@
 """Small helpers of the fault suite."""
 
+import sys
 import time
 from pathlib import Path
 
@@ -20,6 +21,12 @@ def until(condition, seconds=20.0):
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"
         time.sleep(0.01)
+
+
+def left_in(folder: Path) -> list[str]:
+    """Names of what lies in a folder; on Windows without locks, which stay there while empty."""
+    names = sorted(path.name for path in folder.iterdir())
+    return [n for n in names if sys.platform != "win32" or not n.endswith(".lock")]
 
 
 def flip(path: Path, place: int) -> None:

@@ -32,6 +32,7 @@ from hqnn_utils.studies import StudyError, plans, run_study, study
 # --------------------------------------------------------------------------------- environment
 
 
+@pytest.mark.unix
 @pytest.mark.parametrize(
     ("variable", "folder"), [("HQNN_DATA", data_dir), ("HQNN_CACHE", cache_dir)]
 )
@@ -95,12 +96,14 @@ def test_names_that_are_one_file_on_other_systems(tmp_path, monkeypatch, names):
         run_study(table, tmp_path, progress=False)
 
 
+@pytest.mark.unix
 @pytest.mark.parametrize("folder", ["x" * 300, "a/" * 3000], ids=["name", "path"])
 def test_folder_with_too_long_a_name(tmp_path, folder):
     with pytest.raises(StorageError, match="File name too long"):
         run_study([dict(QUICK)], tmp_path / folder, progress=False)
 
 
+@pytest.mark.unix
 def test_records_in_a_folder_with_an_odd_name(tmp_path):
     folder = tmp_path / "results of Zoë ü [1] $HOME; '*'\n" / "100 %"
     save_record(Record("a", {}, {}, {}, {}), folder)
@@ -108,6 +111,7 @@ def test_records_in_a_folder_with_an_odd_name(tmp_path):
     assert [p.name for p in folder.iterdir()] == ["a.json"]
 
 
+@pytest.mark.unix
 @pytest.mark.parametrize("what", ["record", "family", "data", "weights"])
 def test_a_pipe_instead_of_a_file(tmp_path, what):
     """It was read for ever."""
@@ -134,6 +138,7 @@ def test_a_pipe_instead_of_a_file(tmp_path, what):
     assert "is no file but a pipe or a device" in found[0]
 
 
+@pytest.mark.unix
 def test_a_folder_named_like_a_record(tmp_path):
     (tmp_path / "a.json").mkdir()
     with pytest.raises(RecordError, match=r"a.json cannot be read \(Is a directory\)"):
@@ -268,6 +273,7 @@ course.main()
 """
 
 
+@pytest.mark.unix
 def test_make_notebooks_ended_from_outside_tidies_up():
     process = subprocess.Popen(
         [sys.executable, "-c", STOPPED, HERE.notebooks], stdout=subprocess.PIPE, text=True

@@ -6,6 +6,7 @@ import signal
 import socket
 import ssl
 import struct
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -107,7 +108,10 @@ def test_full_disk_is_no_missing_network(serve, official, small_disk):
     assert list((small_disk / "data").iterdir()) == []
 
 
-@pytest.mark.parametrize("what", ["a link to a disk that is gone", "a folder that may not be read"])
+LINK = pytest.param("a link to a disk that is gone", marks=pytest.mark.unix)
+
+
+@pytest.mark.parametrize("what", [LINK, "a folder that may not be read"])
 def test_data_that_cannot_be_seen_are_not_missing(tmp_path, monkeypatch, what):
     monkeypatch.setenv("HQNN_DATA", str(tmp_path))
     if what.startswith("a link"):
@@ -138,6 +142,7 @@ print("went on")
 """
 
 
+@pytest.mark.unix
 def test_ctrl_c_in_a_download_is_ctrl_c(serve, script, tmp_path):
     asked = []
     address = serve(lambda h: (asked.append(1), time.sleep(20)))
@@ -258,8 +263,11 @@ def test_weights_with_a_flipped_bit(weights_at, tmp_path):
 # ---------------------------------------------------------------------------------- addresses
 
 
+LINGER = "hh" if sys.platform == "win32" else "ii"
+
+
 def resets(handler):
-    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack(LINGER, 1, 0))
     handler.connection.close()
 
 

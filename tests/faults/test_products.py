@@ -44,6 +44,7 @@ def test_figure_of_no_known_kind(tmp_path, name):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.unix
 def test_figure_beyond_a_limit(script, tmp_path):
     """A limit on the length of files (ulimit -f), as some clusters set it."""
     program = (

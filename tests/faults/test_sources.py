@@ -25,7 +25,19 @@ MAY_CATCH_ALL = {
 }
 TEXT = ("read_text", "write_text")
 RESERVED = {"con", "prn", "aux", "nul", *(f"{d}{i}" for d in ("com", "lpt") for i in range(1, 10))}
-ONLY_UNIX = ("fork", "getuid", "geteuid", "mkfifo", "wait", "killpg", "setsid", "chown")
+ONLY_UNIX = {
+    "os": {
+        *("fork", "getuid", "geteuid", "getgid", "mkfifo", "wait", "killpg", "setsid", "chown"),
+        *("uname", "getloadavg", "sched_getaffinity", "statvfs", "symlink", "nice", "openpty"),
+        "rename",  # fails on Windows where the other file is there; os.replace does not
+    },
+    "signal": {"SIGKILL", "SIGALRM", "SIGHUP", "SIGXFSZ", "SIGUSR1", "alarm", "setitimer"},
+    "tempfile": {"NamedTemporaryFile", "mktemp"},  # Windows opens the first only once
+}
+MODULES_OF_UNIX = {"fcntl", "pwd", "grp", "resource", "termios", "pty", "posix", "crypt"}
+# Folders of one system. Why they may stand there.
+OF_ONE_SYSTEM = {"/sys/fs/cgroup"}  # read where it exists: the limit of a container
+LONGEST_PATH = 150  # Windows takes 260, and the checkout lies in a folder of somebody's
 
 
 def nodes(kind):
@@ -135,7 +147,16 @@ def test_no_call_that_only_unix_has():
     bad = [
         place
         for place, node in nodes(ast.Attribute)
-        if isinstance(node.value, ast.Name) and node.value.id == "os" and node.attr in ONLY_UNIX
+        if isinstance(node.value, ast.Name) and node.attr in ONLY_UNIX.get(node.value.id, ())
+    ]
+    for place, node in nodes((ast.Import, ast.ImportFrom)):
+        names = {alias.name for alias in node.names} if isinstance(node, ast.Import) else set()
+        if (names | {getattr(node, "module", None)}) & MODULES_OF_UNIX:
+            bad.append(place)
+    bad += [
+        place
+        for place, node in nodes(ast.keyword)
+        if node.arg in ("preexec_fn", "start_new_session", "pass_fds")
     ]
     assert not bad
 
@@ -144,8 +165,46 @@ def test_no_folder_of_one_system():
     bad = [
         place
         for place, node in nodes(ast.Constant)
-        if isinstance(node.value, str) and re.match(r"(/tmp|/home|/root|/var|C:\\)", node.value)
+        if isinstance(node.value, str)
+        and re.match(r"/(tmp|home|root|var|proc|sys|dev|etc|usr|opt|mnt)\b|C:\\", node.value)
+        and node.value not in OF_ONE_SYSTEM
     ]
+    assert not bad
+
+
+def test_no_output_of_a_process_without_an_encoding():
+    """Windows would take its own code page for what git says, names in it for instance."""
+    bad = []
+    for place, node in nodes(ast.Call):
+        options = {k.arg for k in node.keywords}
+        starts = called(node) in ("run", "Popen", "check_output")
+        if starts and {"text", "universal_newlines"} & options and "encoding" not in options:
+            bad.append(place)
+    assert not bad
+
+
+def test_no_time_of_day_in_a_name():
+    """It holds colons; on Windows what stands behind one is a hidden stream of the file."""
+    bad = []
+    for place, node in nodes(ast.BinOp):  # folder / name
+        if isinstance(node.op, ast.Div):
+            parts = [n for n in ast.walk(node.right) if isinstance(n, ast.Constant)]
+            texts = [n.value for n in parts if isinstance(n.value, str)]
+            times = [n for n in ast.walk(node.right) if isinstance(n, ast.Call)]
+            bad += [place for n in times if called(n) in ("isoformat", "now", "ctime", "strftime")]
+            bad += [place for text in texts if re.search(r'[<>:"\\|?*]', text)]
+    assert not bad
+
+
+def test_paths_are_not_taken_apart_as_texts():
+    """``str(path)`` has backslashes on Windows; ``parts``, ``name`` and ``as_posix`` do not."""
+    bad = []
+    for place, node in nodes(ast.Call):
+        owner = getattr(node.func, "value", None)
+        of_a_path = isinstance(owner, ast.Call) and called(owner) == "str"
+        given = [a.value for a in node.args if isinstance(a, ast.Constant)]
+        if of_a_path and any("/" in str(text) for text in given):
+            bad.append(place)
     assert not bad
 
 
@@ -181,7 +240,7 @@ def test_file_names_that_every_system_can_have():
     names = tracked()
     for name in names:
         assert not re.search(r'[<>:"\\|?*\x00-\x1f]', name), name
-        assert len(name) <= 240, name
+        assert len(name) <= LONGEST_PATH, name
         for part in PurePosixPath(name).parts:
             assert not part.endswith((" ", ".")), name
             assert part.split(".")[0].lower() not in RESERVED, name

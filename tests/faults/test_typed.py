@@ -99,6 +99,7 @@ def made(tmp_path):
     return tmp_path
 
 
+@pytest.mark.unix
 @pytest.mark.skipif(shutil.which("make") is None, reason="no make here")
 @pytest.mark.parametrize("how", ["argument", "environment"])
 @pytest.mark.parametrize(("target", "variable", "text"), TYPED.values(), ids=TYPED)
@@ -327,6 +328,7 @@ def test_postscript_is_no_image(tmp_path, monkeypatch):
         read_image(path, Resizing(8))
 
 
+@pytest.mark.unix
 @pytest.mark.skipif(shutil.which("make") is None, reason="no make here")
 @pytest.mark.parametrize("mended", [True, False], ids=["venv adds pip", "pip stays broken"])
 def test_an_interrupted_installation(tmp_path, mended):
