@@ -33,6 +33,8 @@ PROMPTS = {
 }
 NOT_STORED = "*This cell draws images of the data. Run the notebook to see them.*"
 PICTURE = re.compile(r"!\[[^\]]+\]\((results/[^)]+)\)")
+# Between the outputs of a cell docutils allows no line across the page.
+LINE_ACROSS = re.compile(r"^\*{3,}$", re.M)
 PLACE = re.compile(r"^\{\{ (?P<kind>[a-z]+)(?P<names>(?: [a-z]+)*) \}\}$", re.M)
 
 
@@ -101,6 +103,10 @@ def _prepare(cell) -> None:
             break
     if "bootstrap" in known:
         cell.metadata["tags"] = [*known, "hide-input"]
+    for output in cell.outputs:
+        if "text/markdown" in output.get("data", {}):
+            text = output["data"]["text/markdown"]
+            output["data"]["text/markdown"] = LINE_ACROSS.sub("<hr>", text)
     alts = [o.metadata.get("image/png", {}).get("alt", "") for o in cell.outputs if _draws(o)]
     if alts:
         cell.metadata.setdefault("mystnb", {})[ALT_KEY] = alts
