@@ -214,7 +214,7 @@ def read_image(path: Path, how: Resizing, sha256: str | None = None) -> np.ndarr
     ------
     DataError : no image, a damaged or changed one, or one of a mode that is refused.
     """
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     damaged = (*DAMAGED, Image.DecompressionBombError)
     try:
@@ -227,6 +227,12 @@ def read_image(path: Path, how: Resizing, sha256: str | None = None) -> np.ndarr
         with Image.open(io.BytesIO(content), formats=FORMATS) as opened:
             _check_pixels(path, opened)
             image = _upright(opened, _in_colour(path, opened, how.bits))
+    except UnidentifiedImageError:
+        known = ", ".join(FORMATS)
+        raise DataError(
+            f"{path} cannot be read as an image (it is none of {known}): "
+            "delete it and get it again from the archive"
+        ) from None
     except damaged as error:
         raise DataError(
             f"{path} cannot be read as an image ({error}): "

@@ -76,17 +76,29 @@ def make_table(
             f"{len(feature_names)} feature_names for {measured.shape[1]} features: give one each"
         )
     content = measured.tobytes() + labels.tobytes()
+    split = _split(labels, seed)
     return FeatureTable(
         measured=measured,
         feature_names=tuple(str(one) for one in feature_names),
         labels=labels,
-        split=stratified_parts(labels, seed, val=0.1, test=0.2),
+        split=split,
         ids=np.array([f"row/{i}" for i in range(len(labels))]),
         name=f"{name}-s{seed}",
         source=source,
         digest=hashlib.sha256(content).hexdigest(),
         class_names=class_names,
     )
+
+
+def _split(labels: np.ndarray, seed: int) -> np.ndarray:
+    try:
+        return stratified_parts(labels, seed, val=0.1, test=0.2)
+    except ValueError as error:
+        counts = np.bincount(labels, minlength=2).tolist()
+        raise ValueError(
+            f"labels: {counts[0]} of 0 and {counts[1]} of 1 are too few for parts of 70, 10 and "
+            f"20 % with both in each ({error}): give about 20 rows or more"
+        ) from None
 
 
 def _check_table(measured: np.ndarray, labels: np.ndarray) -> None:

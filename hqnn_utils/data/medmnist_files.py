@@ -280,6 +280,11 @@ def _check_images(path: Path, arrays: dict[str, np.ndarray]) -> None:
             )
         if len(images) == 0:
             raise DataError(f"{path}: {part} holds no images")
+    if max(arrays[f"{part}_images"].max() for part in SPLITS) == 1:
+        raise DataError(
+            f"{path}: no value of its images is above 1 of 255, all would be black. Were they "
+            "divided by 255 before they became whole numbers? Save them from 0 to 255"
+        )
 
 
 def _check_labels(path: Path, arrays: dict[str, np.ndarray], meaning: Meaning) -> None:

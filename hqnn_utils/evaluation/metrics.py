@@ -20,6 +20,17 @@ SCORES = (
 )
 
 
+def _check_order(y, p) -> None:
+    """ValueError for two pandas Series of the same images, each in an order of its own."""
+    one, other = getattr(y, "index", None), getattr(p, "index", None)
+    both = hasattr(one, "equals") and hasattr(other, "equals")
+    if both and not one.equals(other) and set(one) == set(other):
+        raise ValueError(
+            "labels and probabilities name the same images in different order: give "
+            "probabilities.reindex(labels.index)"
+        )
+
+
 def check_predictions(y, p) -> tuple[np.ndarray, np.ndarray]:
     """``(y, p)`` as arrays (N,), integers and floats.
 
@@ -29,6 +40,7 @@ def check_predictions(y, p) -> tuple[np.ndarray, np.ndarray]:
         not finite or outside 0 to 1.
     """
     numbers("labels", y)
+    _check_order(y, p)
     y, p = np.asarray(y), numbers("probabilities", p)
     if y.ndim != 1 or y.shape != p.shape or len(y) == 0:
         raise ValueError(

@@ -46,6 +46,8 @@ class Classifier(nn.Module):
             return self.head(features.float())
 
     def _check(self, x: torch.Tensor) -> None:
+        if not x.is_floating_point():
+            raise ValueError(f"the images are {x.dtype}: give it images.float() / 255")
         weights = next(self.backbone.parameters(), None)
         if weights is None or torch.is_autocast_enabled(x.device.type):
             return

@@ -48,6 +48,8 @@ def explore(draw: Callable[..., Figure], frames: Sequence | None = None, **contr
     ValueError : a frame names an unknown control, or the first control has neither a range nor
         options and ``frames`` is missing.
     """
+    if not controls:
+        raise ValueError("explore needs a control for each argument of draw, e.g. a=IntSlider()")
     if os.environ.get("HQNN_STATIC", "").strip().lower() not in ("", "0", "no", "false", "off"):
         return _player(draw, frames, controls)
     _live(draw, controls)
@@ -83,6 +85,8 @@ def _player(draw: Callable[..., Figure], frames: Sequence | None, controls: dict
     if frames is None:
         offered = offers(controls[first])
         frames, texts = list(offered), offered
+    if not frames:
+        raise ValueError("frames holds nothing to show: leave it out, or name some values")
     steps = [dict(f) if isinstance(f, Mapping) else {first: f} for f in frames]
     for step in steps:
         if unknown := sorted(step.keys() - controls.keys()):
@@ -119,6 +123,8 @@ def offers(control) -> dict[Any, str]:
         named = all(isinstance(option, tuple) and len(option) == 2 for option in pairs)
         return {v: str(t) for t, v in pairs} if named else {v: str(v) for v in options}
     if all(hasattr(control, name) for name in ("min", "max", "step")):
+        if not control.step > 0:
+            raise ValueError(f"the step of a slider must be above 0, got {control.step!r}")
         count = round((control.max - control.min) / control.step)
         whole = all(isinstance(x, int) for x in (control.min, control.step))
         values = control.min + control.step * np.arange(count + 1)

@@ -253,6 +253,8 @@ class QuantumLayer(nn.Module):
                 f"this circuit ({self.spec.label()}) takes {self.spec.n_inputs} features "
                 f"per example, got a tensor of shape {tuple(inputs.shape)}"
             )
+        if inputs.layout != torch.strided:
+            raise ValueError(f"a circuit takes dense features, got {inputs.layout}: to_dense()")
         if not inputs.is_floating_point():
             raise ValueError(f"a circuit takes floating-point features, got {inputs.dtype}")
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from hqnn_utils.records.families import unpack
 from hqnn_utils.records.record import (
+    REQUIRED_KEYS,
     SCHEMA,
     Record,
     RecordError,
@@ -68,11 +69,22 @@ def _check(content: dict) -> None:
 
 
 def files_of(places: Sequence[Path]) -> list[Path]:
-    """The JSON files among some paths and in folders of them, however deep."""
+    """Files that are named, and the records and families in folders, however deep.
+
+    What else lies there may be anybody's: the settings of an editor, for instance.
+    """
     found = []
     for place in places:
-        found += sorted(place.rglob("*.json")) if place.is_dir() else [place]
+        found += filter(_is_ours, sorted(place.rglob("*.json"))) if place.is_dir() else [place]
     return found
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        content = read_json(path)
+    except (OSError, ValueError):
+        return False
+    return isinstance(content, dict) and (content.get("family") or content.keys() >= REQUIRED_KEYS)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

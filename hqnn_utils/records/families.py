@@ -330,8 +330,13 @@ def _checked(family: dict, path: Path) -> list[Record]:
 
 
 def load_all(folder: str | Path) -> list[Record]:
-    """All records of a folder, those in family files included, ordered by file name."""
+    """All records of a folder, those in family files included, ordered by file name.
+
+    None where there is no such folder. RecordError for one that cannot be read, or a file.
+    """
     found, folder = [], Path(folder)
+    if folder.is_file():
+        raise RecordError(f"{folder} is a file: load_record or load_family reads it")
     under_way = {p.with_suffix("") for p in folder.glob("*.json.new")}
     for path in sorted({*folder.glob("*.json"), *under_way}):
         is_family = path in under_way or _is_family(path)

@@ -108,7 +108,12 @@ class Record:
 
     def plain(self) -> dict:
         """The record as JSON holds it."""
-        return plain(asdict(self))
+        try:
+            return plain(asdict(self))
+        except RecursionError:
+            raise RecordError(
+                f"record {self.name!r} holds itself, or is nested too deeply"
+            ) from None
 
     def fingerprint(self) -> str:
         """SHA-256 of what two identical runs must share: everything but time and machine."""
@@ -187,9 +192,12 @@ def plain(value):
     """A value as JSON holds it: numpy and torch scalars and arrays as plain Python.
 
     Floats keep seven significant digits, all that float32 knows: files stay small and diffs short.
-    NaN and infinity become null, because JSON has neither. RecordError for anything else.
+    NaN and infinity become null, because JSON has neither. RecordError for anything else, and for
+    two keys of one text, of which one would be lost.
     """
     if isinstance(value, dict):
+        if len({str(k) for k in value}) != len(value):
+            raise RecordError(f"two keys of a record are one text: {list(value)[:9]}")
         return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(v) for v in value]
@@ -197,6 +205,8 @@ def plain(value):
         return plain(value.tolist())
     if isinstance(value, float):
         return float(f"{value:.7g}") if math.isfinite(value) else None
+    if isinstance(value, int) and value.bit_length() > 1024:  # no float, and JSON cannot read it
+        raise RecordError(f"a record cannot hold a whole number of {value.bit_length()} bits")
     if value is None or isinstance(value, (str, int, bool)):
         return value
     raise RecordError(f"a record cannot hold a {type(value).__name__}: {value!r}")

@@ -90,6 +90,8 @@ def numbers(name: str, values):
 
     try:
         found = np.asarray(values)
+        if np.ma.is_masked(values):  # as an array the mask is lost, and what it hides counts
+            raise TypeError("some are masked: leave them out")
         if found.dtype.kind in "USMmcV":
             raise TypeError(f"they are of type {found.dtype}")
         return found.astype(float)
@@ -103,7 +105,11 @@ def rule_of(hint: Any) -> Rule | None:
     if hint is Any:
         return None
 
+    takes_paths = "path" in words(hint)
+
     def rule(name: str, value):
+        if takes_paths and isinstance(value, (str, os.PathLike)) and os.fspath(value):
+            a_place(name, value)  # also where a text is allowed as well
         if not fits(hint, value):
             raise ValueError(f"{name} must be {words(hint)}, got {shown(value)}")
         return value

@@ -6,6 +6,7 @@ noticed. Errors say what is the matter: a full disk is not "no network".
 
 from __future__ import annotations
 
+import codecs
 import errno
 import glob
 import hashlib
@@ -203,8 +204,11 @@ def read_json(path: str | os.PathLike):
     ValueError : no JSON, no UTF-8, or nested so deeply that no record of ours can be.
     OSError : as ``read_bytes``.
     """
+    content = read_bytes(path)
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise ValueError("it is in UTF-16: save it as UTF-8")
     try:
-        return json.loads(read_bytes(path).decode("utf-8"))
+        return json.loads(content.decode("utf-8-sig"))  # editors on Windows mark UTF-8
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from numbers import Integral, Real
 from typing import Any
@@ -105,6 +106,8 @@ def a_place(name: str, value):
     """Return ``value`` if it can be the path of a file or folder; else a ValueError."""
     if not isinstance(value, (str, os.PathLike)) or not os.fspath(value):
         raise ValueError(f"{name} must be a path, got {shown(value)}")
+    if re.match(r"[a-zA-Z][a-zA-Z0-9+.-]+:/", os.fspath(value)):
+        raise ValueError(f"{name} must be a path of this machine, got an address: {shown(value)}")
     if "\0" in os.fspath(value):
         raise ValueError(f"{name} must be a path, and none holds a zero byte: {shown(value)}")
     return value

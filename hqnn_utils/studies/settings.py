@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import Field, asdict, dataclass, field, fields
 from pathlib import Path
 
@@ -178,6 +179,9 @@ def as_setting(row: dict | Setting) -> Setting:
         raise StudyError(f"setting {row}: {error}") from None
 
 
+MOST_ROWS = 1_000_000  # a slip of the pen: at a second a run it would take two weeks
+
+
 def grid(**options) -> list[dict]:
     """Rows for every combination: a list or range varies, anything else is the same for all.
 
@@ -191,10 +195,16 @@ def grid(**options) -> list[dict]:
     for name, values in zip(names, varied, strict=True):
         if not values:
             raise StudyError(f"{name} holds no value, so the table would be empty: leave it out")
+    if (rows := math.prod(map(len, varied))) > MOST_ROWS:
+        raise StudyError(
+            f"the table would have {rows:,} rows or more, at most {MOST_ROWS:,} can be: vary less"
+        )
     return [dict(zip(names, row, strict=True)) for row in itertools.product(*varied)]
 
 
 def _as_list(value) -> list:
+    if isinstance(value, range):
+        value = value[: MOST_ROWS + 1]  # longer ones are refused, whatever their length
     return list(value) if isinstance(value, (list, tuple, range)) else [value]
 
 

@@ -233,7 +233,7 @@ def test_a_model_without_a_backbone_is_all_head():
 
 
 def test_images_of_another_precision_are_refused_with_the_remedy():
-    """Whole numbers are left to the layer that meets them; a table has no backbone that minds."""
+    """Of a table no backbone minds."""
     model, images = build_model("small_cnn").double(), torch.randn(2, 1, 28, 28)
     with pytest.raises(
         ValueError,
@@ -242,7 +242,7 @@ def test_images_of_another_precision_are_refused_with_the_remedy():
     ):
         model(images)
     assert model(images.to(torch.float64)).dtype == torch.float64
-    with pytest.raises(RuntimeError):
+    with pytest.raises(ValueError, match=r"images are torch.int64: give it images.float"):
         model(images.long())
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert model.float()(images.half()).shape == (2, 2)
