@@ -43,7 +43,7 @@ TORCH := $(if $(filter 1,$(CPU)),test -n "$$TORCH_INDEX" || { echo "pip needs th
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test faults notebooks bench device-snapshot mutants student book slides book-test spelling assignment assignment-test retarget lint clean
+.PHONY: help install run test faults pretend-gpu notebooks bench device-snapshot mutants student book slides book-test spelling assignment assignment-test retarget lint clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +73,9 @@ test: $(STAMP)  ## lint, rooms, unit tests, every notebook: contract, papermill 
 
 faults: $(STAMP)  ## all faults of tests/faults, the long ones too: killed processes, full disks, stalled servers
 	@OMP_NUM_THREADS="$$THREADS" $(BIN)/python -m pytest tests/faults -m "long or not long"
+
+pretend-gpu: $(STAMP)  ## every notebook with a GPU that is only pretended: finds what mixes devices; half an hour
+	@OMP_NUM_THREADS="$$THREADS" $(BIN)/python -m pytest tests/gpu -m "long or not long" -n "$$JOBS"
 
 notebooks: $(STAMP)  ## run every notebook in the laptop profile and store outputs, records and timings (NAMES="00 04")
 	@set -f; $(COURSE) execute -- $$NAMES

@@ -90,7 +90,8 @@ def extract_features(
 ) -> np.ndarray:
     """Features of all images as float32, from the cache if they are there.
 
-    The backbone runs in evaluation mode and without gradients.
+    The backbone runs in evaluation mode and without gradients, on a GPU if there is one; its mode
+    and its device stay.
 
     Parameters
     ----------
@@ -184,13 +185,16 @@ def _compute(
         ncols=110,
         mininterval=0.5,
     )
+    weights = next(backbone.parameters(), None)
+    before = device if weights is None else weights.device
     backbone.to(device).eval()
     found = []
     with torch.no_grad():
         for batch in batches:
             changed = TRANSFORMS[transform](resized(batch, size))
             found.append(network(changed.to(device)).cpu().numpy())
-    backbone.train(was_training)
+    # Whoever asked goes on with images where they are: it must not find the network on the GPU.
+    backbone.to(before).train(was_training)
     return np.concatenate(found)
 
 

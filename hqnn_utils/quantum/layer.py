@@ -133,7 +133,9 @@ def _pennylane_engine(spec: CircuitSpec, options: Options):
     qnode = build_qnode(spec, device=device, shots=shots, noise=noise, diff_method=method)
 
     def batched(inputs, weights):
-        return torch.stack([torch.as_tensor(v) for v in qnode(inputs, weights)], dim=-1)
+        # PennyLane's simulators make states and gates on the CPU, wherever the angles lie.
+        values = qnode(inputs.cpu(), weights.cpu())
+        return torch.stack([torch.as_tensor(v) for v in values], dim=-1)
 
     def one_by_one(inputs, weights):
         return torch.stack([batched(row, weights) for row in inputs])

@@ -18,7 +18,10 @@ from hqnn_utils.quantum import CircuitSpec, QuantumLayer, init_weights
 from hqnn_utils.studies import run_study
 from hqnn_utils.training import TrainConfig, fit, predict_logits, predict_proba
 
-sys.path += [str(Path(__file__).parent / "training"), str(Path(__file__).parent / "studies")]
+sys.path += [
+    str(Path(__file__).parents[1] / "training"),
+    str(Path(__file__).parents[1] / "studies"),
+]
 from study_toys import TABLE, phantom
 from training_toys import images
 
