@@ -1,6 +1,5 @@
 """Plan v2 is what the judge reads, and the judge says what the rules say."""
 
-import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +17,7 @@ from hqnn_utils.evaluation.claims import (
     on_other_training_sets,
     verdicts_of,
 )
-from hqnn_utils.records import Record, measured, measured_dir
+from hqnn_utils.records import Record, measured, measured_dir, write_json_atomically
 from hqnn_utils.studies import as_setting, designs, load_plan, tables
 from hqnn_utils.studies.designs import DESIGNS, Claim, Design, judge_design
 from hqnn_utils.studies.settings import with_defaults
@@ -52,14 +51,14 @@ def test_a_design_of_a_file_may_lack_what_is_shared_and_what_is_only_shown(tmp_p
     content = {"claims": rows, "designs": [bare, full]}
     monkeypatch.setattr(designs, "plans_dir", lambda: tmp_path)
     path = tmp_path / "hypotheses_v2.json"
-    path.write_text(json.dumps(content))
+    write_json_atomically(path, content)
     found = designs._read()
     assert list(found) == ["bare", "full"]
     assert (found["bare"].claims, found["bare"].others) == (ONE, ())
     assert found["full"].others == ONE
     assert found["bare"].conditions == bare["conditions"]
     assert found["full"].conditions["a"] == {"size": 64, "head": "linear"}, "its own counts"
-    path.write_text(json.dumps({"claims": rows, "designs": [{**bare, "estimand": "weather"}]}))
+    write_json_atomically(path, {"claims": rows, "designs": [{**bare, "estimand": "weather"}]})
     with pytest.raises(ValueError, match=r"^unknown estimand 'weather'; known: images, "):
         designs._read()
 
