@@ -104,7 +104,7 @@ device-snapshot: build/device-env/.installed  ## notebook 12's circuit on Qiskit
 
 mutants: $(STAMP)  ## how many changes of behaviour the tests notice, room by room (ROOMS="training" CHILDREN=1 SAMPLE=300); takes long
 	@$(BIN)/python -m pip install --quiet "mutmut>=3.8" -c tests/constraints.txt
-	@set -f; $(BIN)/python tests/mutation/measure.py --children "$$CHILDREN" --sample "$$SAMPLE" -- $$ROOMS
+	@set -f; $(BIN)/python tests/mutation/measure.py --children "$$CHILDREN" --sample "$$SAMPLE" --draw "$$DRAW" -- $$ROOMS
 
 student: $(STAMP)  ## versions without solutions and outputs, in build/student
 	@$(COURSE) student

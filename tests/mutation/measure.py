@@ -43,6 +43,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 ROOT = Path(__file__).resolve().parents[2]
 SCORES = Path(__file__).parent / "scores.json"
+ACCEPTED = Path(__file__).parent / "accepted.json"  # why a survivor may stay -> such changes
 WANTED = 0.85  # share of mutants that must be noticed
 
 
@@ -325,7 +326,8 @@ def changed_lines(diff: str) -> list[str]:
 
 
 TEXT = re.compile(r'("[^"]*"|\'[^\']*\')')
-# What a mutant that was not killed changes, by what stands in its lines; the first that fits.
+# What a mutant that was not killed changes, by what stands in its lines; the first that fits. These
+# may stay; for every other one ``accepted.json`` says why it may.
 KINDS = {
     "the place where a tensor lies, which only a GPU tells": r"device|\.to\(|[sS]caler|autocast",
     "the words of an error or a warning": r"raise |Error\(|warn|\{error\}|cause\(|message",
@@ -346,6 +348,17 @@ def kind_of(lines: list[str]) -> str:
     if before.replace("=", "") == after.replace("=", "") and re.search("[<>]", before):
         return "a tie: < or <="
     return "other"
+
+
+def unexplained(score: dict) -> list[str]:
+    """Mutants that were not killed and need a reason of their own, but have none."""
+    accepted = json.loads(ACCEPTED.read_text(encoding="utf-8"))
+    known = {tuple(change) for changes in accepted.values() for change in changes}
+    return [
+        mutant
+        for mutant, (_, *lines) in score["not_killed"].items()
+        if kind_of(lines) not in KINDS and tuple(lines) not in known
+    ]
 
 
 def line_of(name: str, score: dict) -> str:

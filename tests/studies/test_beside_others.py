@@ -1,11 +1,13 @@
 """What a study does with the runs that another one, beside it, is making."""
 
-import pytest
-from study_toys import QUICK
+import os
 
-from hqnn_utils.records import Record, load_family
+import pytest
+from study_toys import QUICK, phantom
+
+from hqnn_utils.records import Record, load_family, save_record
 from hqnn_utils.studies import StudyError, as_setting, study
-from hqnn_utils.studies.workers import Job
+from hqnn_utils.studies.workers import Failure, Job
 
 
 def job(name):
@@ -157,3 +159,117 @@ def test_a_record_of_other_settings_gives_its_place_in_the_family(tmp_path):
     assert kept["a"] == later.kept["a"] == record("a", seed=1)
     assert kept["b"] == record("b", seed=0)
     assert [path.name for path in tmp_path.iterdir()] == ["toy.json"]
+
+
+# ------------------------------------------------------------------- what a study hands on
+
+
+@pytest.fixture
+def handed(monkeypatch):
+    """Jobs, workers, backend and claims of a study that carries nothing out."""
+    seen = []
+
+    def carry_out(jobs, workers, backend, take):
+        seen.append((jobs, workers, backend, take))
+        return iter([Failure(one.setting.name, "not run", "") for one in jobs])
+
+    monkeypatch.setattr(study, "carry_out", carry_out)
+    monkeypatch.setattr(study, "need_cluster", lambda: seen.append("a cluster is there"))
+    return seen
+
+
+def test_what_a_run_is_handed(tmp_path, handed):
+    table = [{**QUICK, "name": name} for name in "ab"]
+    done = study.run_study(table, tmp_path, data=phantom(), progress=False, checkpoints=True)
+    ((jobs, workers, backend, take),) = handed
+    assert (workers, backend, take.__name__) == (1, None, "take")
+    assert [one.setting.name for one in jobs] == ["a", "b"]
+    for one in jobs:
+        assert one.data is phantom()
+        assert one.setting.source == "phantom"
+        assert one.threads is None
+        assert one.checkpoint == tmp_path / "checkpoints" / f"{one.setting.name}.pt"
+        assert one.parent == os.getpid(), "its workers end with this process"
+    assert (done.records, done.skipped) == ([], 0)
+    assert [f.name for f in done.failures] == ["a", "b"]
+
+
+def test_what_a_run_on_a_cluster_is_handed(tmp_path, handed):
+    """Processes elsewhere watch nobody; how many threads they have is theirs to say."""
+    study.run_study([{**QUICK, "name": "a"}], tmp_path, backend="dask", workers=3, progress=False)
+    asked, (jobs, workers, backend, _) = handed
+    assert asked == "a cluster is there"
+    assert (workers, backend) == (3, "dask")
+    (one,) = jobs
+    assert (one.parent, one.threads, one.checkpoint, one.data) == (None, None, None, None)
+
+
+def test_the_room_that_the_records_need_is_looked_for_first(tmp_path, handed, monkeypatch):
+    asked = []
+    monkeypatch.setattr(study, "need_folder", lambda *given, **more: asked.append((given, more)))
+    table = [{**QUICK, "name": name} for name in "abc"]
+    study.run_study(table, tmp_path, progress=False)
+    remedy = "give another folder, or set HQNN_RESULTS to one of yours"
+    assert asked == [((tmp_path, remedy), {"room": 60_000})]
+    study.run_study([], tmp_path, progress=False)
+    assert len(asked) == 1, "nothing to do needs no room"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        dict(workers=0),
+        dict(workers=1025),
+        dict(threads=0),
+        dict(threads=1025),
+        dict(checkpoints=1),
+        dict(test_only="yes"),
+        dict(family="a b"),
+    ],
+    ids=str,
+)
+def test_odd_arguments_are_named(tmp_path, handed, wrong):
+    (name,) = wrong
+    with pytest.raises((ValueError, TypeError), match="record name" if name == "family" else name):
+        study.run_study([{**QUICK, "name": "a"}], tmp_path, progress=False, **wrong)
+    assert handed == []
+    assert not list(tmp_path.iterdir())
+
+
+def test_names_that_are_one_file_on_some_systems(tmp_path, handed):
+    table = [{**QUICK, "name": name} for name in ("Run", "other", "rUN")]
+    with pytest.raises(
+        StudyError,
+        match=r"^the record names 'Run' and 'rUN' are one file on some systems: "
+        r"let them differ in more than capital letters$",
+    ):
+        study.run_study(table, tmp_path, progress=False)
+    same = [{**QUICK, "name": name} for name in ("caf\u00e9", "cafe\u0301")]
+    with pytest.raises(StudyError, match=r"are one file on some systems|may hold letters"):
+        study.run_study(same, tmp_path, progress=False)
+
+
+def test_what_another_process_made_is_counted_and_shown(tmp_path, capsys):
+    """Of three results one came from elsewhere, and one run failed."""
+    store = study._Store(tmp_path, None)
+    results = [record("a"), None, Failure("b", "ValueError: no", "here.py:1")]
+    failures = study._collect(iter(results), store, 3, True)
+    shown = capsys.readouterr().out
+    assert [f.name for f in failures] == ["b"]
+    assert "3/3" in shown
+    assert "made by another process" in shown
+    assert "auc=1.000" in shown
+    assert "FAILED b: ValueError: no" in shown
+    assert list(store.kept) == ["a"]
+    assert study._collect(iter([]), store, 0, True) == []
+    assert study._collect(iter([record("c")]), store, 1, False) == []
+    assert capsys.readouterr().out == ""
+
+
+def test_a_single_file_is_read_again_when_it_is_asked_for(tmp_path):
+    store = study._Store(tmp_path, None)
+    assert store.get("a") is None
+    save_record(record("a", seed=3), tmp_path)
+    assert store.get("a") == record("a", seed=3)
+    store.save()
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
