@@ -78,7 +78,12 @@ ROOMS = {
     "training": Room(("hqnn_utils/training/*.py",), ("tests/training",)),
     "records": Room(
         ("hqnn_utils/records/*.py",),
-        ("tests/records", "tests/studies/test_study.py", "tests/studies/test_tables.py"),
+        (
+            "tests/records",
+            "tests/studies/test_study.py",
+            "tests/studies/test_tables.py",
+            "tests/faults/test_sealed.py",
+        ),
     ),
     "studies": Room(
         ("hqnn_utils/studies/*.py",),
@@ -115,7 +120,7 @@ def configure(folder: Path, room: Room) -> None:
         "only_mutate": list(room.sources),
         "pytest_add_cli_args": [*PLUGINS_LEFT_OUT, "-m", "not slow", *left_out],
         "pytest_add_cli_args_test_selection": list(room.tests),
-        "also_copy": ["notebooks"],
+        "also_copy": ["notebooks", "README.md"],
         # So long that only an endless loop takes it, on a busy machine too.
         "timeout_multiplier": 12.0,
         "timeout_constant": 4.0,
@@ -126,7 +131,7 @@ def configure(folder: Path, room: Room) -> None:
     text += "\n[tool.mutmut]\n" + "\n".join(lines) + "\n"
     (folder / "pyproject.toml").write_text(text, encoding="utf-8")
     with (folder / "tests" / "conftest.py").open("a", encoding="utf-8") as conftest:
-        conftest.write(SHORT_FIRST + OF_FIXTURES + NO_COLLECTING)
+        conftest.write(SHORT_FIRST + OF_FIXTURES + NO_COLLECTING + NO_SHRINKING)
 
 
 # Most mutants fall at once; a test that takes long is asked last, and one that takes longer than
@@ -188,6 +193,14 @@ NO_COLLECTING = """
 def pytest_sessionfinish():
     pass
 """
+# What fails is enough: to look for the shortest example on which it fails takes minutes.
+NO_SHRINKING = """
+
+from hypothesis import Phase, settings
+
+settings.register_profile("mutants", phases=(Phase.explicit, Phase.generate))
+settings.load_profile("mutants")
+"""
 
 
 def in_copy(folder: Path, *command: str) -> str:
@@ -197,7 +210,8 @@ def in_copy(folder: Path, *command: str) -> str:
     done = subprocess.run(
         command, cwd=folder, env={**os.environ, **changes}, capture_output=True, text=True
     )
-    (folder / f"{Path(command[0]).name}.log").write_text(done.stdout + done.stderr)
+    log = "-".join([Path(command[0]).name, command[1]])  # mutmut-run, mutmut-results, python--c
+    (folder / f"{log}.log").write_text(done.stdout + done.stderr)
     return done.stdout
 
 
@@ -210,6 +224,14 @@ def mutmut(folder: Path, *arguments: str) -> str:
 WRITE = """
 from mutmut.__main__ import copy_also_copy_files, copy_src_dir, create_mutants, setup_source_paths
 copy_src_dir(), copy_also_copy_files(), setup_source_paths(), create_mutants(1)
+"""
+
+
+# "mutmut show" starts anew for each mutant.
+SHOW = """
+import json, sys
+from mutmut.__main__ import find_mutant, get_diff_for_mutant
+print(json.dumps({m: get_diff_for_mutant(m, path=find_mutant(m).path) for m in sys.argv[1:]}))
 """
 
 
@@ -304,7 +326,8 @@ def counted(folder: Path, outcome: dict[str, str], mutants: int) -> dict:
     left = {m: what for m, what in sorted(outcome.items()) if what != "killed"}
     survived = sum(what in ("survived", "no tests") for what in left.values())
     killed = mutants - len(left)
-    changes = {m: changed_lines(mutmut(folder, "show", m)) for m in left}
+    diffs = json.loads(in_copy(folder, sys.executable, "-c", SHOW, *left) or "{}")
+    changes = {m: changed_lines(diffs[m]) for m in left}
     return {
         "mutants": mutants,
         "killed": killed,
