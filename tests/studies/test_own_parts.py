@@ -306,7 +306,7 @@ def test_every_condition_runs_with_its_own_rate(table):
 
 def test_the_rate_that_was_chosen_is_that_of_the_head():
     best = {
-        own.contestant(SETTINGS.row(name, 0).stored()): {"lr": {"head": rate, "circuit": 9.0}}
+        own.head_and_circuit(SETTINGS.row(name, 0).stored()): {"lr": {"head": rate, "circuit": 9.0}}
         for name, rate in RATES.items()
     }
     assert {name: own._best_rate(SETTINGS, name, best) for name in RATES} == RATES
