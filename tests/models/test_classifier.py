@@ -94,7 +94,7 @@ def test_arguments_arrive(tmp_path):
 
 
 def test_unknown_names():
-    with pytest.raises(ValueError, match=r"^unknown head 'qnn'; known: linear, dressed, matched"):
+    with pytest.raises(ValueError, match=r"^unknown head 'qnn'; known: linear, dressed, frozen"):
         build_model(head="qnn")
     with pytest.raises(ValueError, match=r"^unknown backbone 'resnet'; known: small_cnn"):
         build_model("resnet")
