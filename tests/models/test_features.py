@@ -238,3 +238,24 @@ def test_a_bar_with_a_label_or_silence(tmp_path, counting, capsys):
     shown = capsys.readouterr()
     assert "resnet18-random: 100%" in shown.out
     assert shown.err == ""
+
+
+def test_the_network_is_put_back_where_it_was(monkeypatch, tmp_path):
+    """The device of a machine with a GPU is played by one that computes nothing."""
+
+    class Moving(SmallCNN):
+        at = ()
+
+        def to(self, device):
+            self.at = (*self.at, torch.device(device).type)
+            return self
+
+        def forward(self, x):
+            assert self.at == ("meta",)
+            return torch.zeros(len(x), self.n_features)
+
+    monkeypatch.setattr("hqnn_utils.models.features.default_device", lambda: "meta")
+    network = Moving()
+    extract_features(network, images(), cache=tmp_path)
+    assert network.at == ("meta", "cpu")
+    assert network.training

@@ -12,6 +12,7 @@
 
 from hqnn_utils.data.splits.audit import audit_split
 from hqnn_utils.data.splits.duplicates import clean_test, correlations, near_duplicates
+from hqnn_utils.data.splits.parts import group_folds
 from hqnn_utils.data.splits.patients import assign_folds, resplit
 from hqnn_utils.data.splits.protocols import PROTOCOLS, apply_protocol, check_protocol, groups_of
 from hqnn_utils.data.splits.training_part import limit_train, shuffle_labels
@@ -24,6 +25,7 @@ __all__ = [
     "check_protocol",
     "clean_test",
     "correlations",
+    "group_folds",
     "groups_of",
     "limit_train",
     "near_duplicates",

@@ -7,6 +7,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from hqnn_utils.runtime.arguments import checked
+
 
 def stratified_parts(
     labels: np.ndarray, seed: int, val: float = 0.1, test: float = 0.1
@@ -70,3 +72,6 @@ def _named(n: int, val: np.ndarray, test: np.ndarray) -> np.ndarray:
     split[val] = "val"
     split[test] = "test"
     return split
+
+
+checked(__name__)
