@@ -35,7 +35,6 @@ BAD_SETTINGS = {
     "name with a space": (dict(name="a b"), "may hold letters"),
     "name that is hidden": (dict(name=".a"), "must not begin with '.'"),
     "name too long for a file": (dict(name="a" * 300), "have 240 bytes at most, it has 300"),
-    "made name too long": (dict(name="", weights="w" * 250), "240 bytes at most"),
     "list for a word": (dict(head=["linear"]), "unknown head ['linear']"),
     "truth for a word": (dict(balance=True), "unknown balance True"),
     "number for a file": (dict(weights=3), "weights must be a text, got 3"),
