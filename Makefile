@@ -11,9 +11,10 @@ override NAMES := $(value NAMES)
 override ROOMS := $(value ROOMS)
 override CHILDREN := $(value CHILDREN)
 override SAMPLE := $(value SAMPLE)
+override DRAW := $(value DRAW)
 override JOBS := $(value JOBS)
 override THREADS := $(value THREADS)
-export PYTHON REPO NAMES ROOMS CHILDREN SAMPLE JOBS THREADS
+export PYTHON REPO NAMES ROOMS CHILDREN SAMPLE DRAW JOBS THREADS
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
