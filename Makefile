@@ -75,7 +75,7 @@ test: $(STAMP)  ## lint, rooms, unit tests, every notebook: contract, papermill 
 faults: $(STAMP)  ## all faults of tests/faults, the long ones too: killed processes, full disks, stalled servers
 	@OMP_NUM_THREADS="$$THREADS" $(BIN)/python -m pytest tests/faults -m "long or not long"
 
-pretend-gpu: $(STAMP)  ## every notebook with a GPU that is only pretended: finds what mixes devices; half an hour
+pretend-gpu: $(STAMP)  ## every notebook with a GPU that is only pretended: finds what mixes devices; minutes
 	@OMP_NUM_THREADS="$$THREADS" $(BIN)/python -m pytest tests/gpu -m "long or not long" -n "$$JOBS"
 
 notebooks: $(STAMP)  ## run every notebook in the laptop profile and store outputs, records and timings (NAMES="00 04")

@@ -1,6 +1,6 @@
 """No page and no part of the package mixes devices: tried with a GPU that is not there.
 
-The notebooks take half an hour and are marked ``long``: ``make pretend-gpu``.
+The notebooks take minutes and are marked ``long``: ``make pretend-gpu``.
 """
 
 import os
