@@ -21,10 +21,10 @@ from hqnn_utils.records.record import (
     Record,
     RecordError,
     cannot_write,
-    check_digest,
     digest_of,
     load_record,
     need_digest,
+    unsealed,
     with_digest,
     write_json_atomically,
 )
@@ -323,9 +323,7 @@ def _checked(family: dict, path: Path) -> list[Record]:
     if unknown := family.keys() - FAMILY_KEYS:
         raise RecordError(f"unknown parts {sorted(unknown)}")
     records = unpack(family)
-    need_digest(family, path)
-    digest = family.pop("digest")
-    check_digest(family, digest)
+    unsealed(family, path)
     return records
 
 

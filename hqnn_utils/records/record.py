@@ -173,6 +173,17 @@ def check_digest(content: dict, digest: Any) -> None:
         raise RecordError("its digest does not fit: it was changed after it was written")
 
 
+def unsealed(content: dict, path: str | os.PathLike) -> dict:
+    """What was read from ``path`` without its digest, which must be there and fit.
+
+    NoDigestError or RecordError where it does not.
+    """
+    need_digest(content, path)
+    rest = {key: value for key, value in content.items() if key != "digest"}
+    check_digest(rest, content["digest"])
+    return rest
+
+
 def need_digest(content: dict, path: str | os.PathLike) -> None:
     """NoDigestError for what was read from ``path`` and carries no digest."""
     if content.get("digest") is None:
@@ -267,9 +278,7 @@ def load_json(path: str | os.PathLike) -> dict:
         content = read_json(path)
         if not isinstance(content, dict):
             raise RecordError("it holds no dict")
-        need_digest(content, path)
-        digest = content.pop("digest")
-        check_digest(content, digest)
+        return unsealed(content, path)
     except NoDigestError:
         raise
     except FileNotFoundError:
@@ -278,7 +287,6 @@ def load_json(path: str | os.PathLike) -> dict:
         raise RecordError(f"{path} cannot be trusted ({error}): {restore}") from None
     except OSError as error:
         raise RecordError(f"{path} cannot be read ({cause(error, path)})") from None
-    return content
 
 
 def load_record(path: str | os.PathLike) -> Record:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 
 from hqnn_utils.runtime.arguments import checked
+from hqnn_utils.runtime.words import is_address
 
 
 def _folder(variable: str, *usual: str) -> Path:
@@ -29,7 +29,7 @@ def _given(variable: str) -> str | None:
     would be found in its place.
     """
     text = os.environ.get(variable)
-    if text and (text != text.strip() or re.match(r"""["'$%]|[a-zA-Z]{2,}:/""", text)):
+    if text and (text != text.strip() or text[0] in "\"'$%" or is_address(text)):
         raise ValueError(
             f"{variable}={text!r} is no path of a folder: set {variable} to the path alone, "
             "without quotes, blanks around it, names of variables, or an address"
@@ -57,7 +57,7 @@ def results_dir(notebook: str) -> Path:
     records in ``notebooks/results`` are written by ``make notebooks`` only, so that trying
     something out never changes them.
     """
-    return (Path(_given("HQNN_RESULTS") or "my_results")).expanduser() / notebook
+    return Path(_given("HQNN_RESULTS") or "my_results").expanduser() / notebook
 
 
 checked(__name__)

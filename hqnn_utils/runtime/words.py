@@ -102,11 +102,16 @@ a_number = of_kind("a number", _is_number)  # infinity included
 a_function = of_kind("a function", callable)
 
 
+def is_address(text: str) -> bool:
+    """Whether a text begins as an address does: ``https://``, ``s3://``; a drive has one letter."""
+    return re.match(r"[a-zA-Z][a-zA-Z0-9+.-]+:/", text) is not None
+
+
 def a_place(name: str, value):
     """Return ``value`` if it can be the path of a file or folder; else a ValueError."""
     if not isinstance(value, (str, os.PathLike)) or not os.fspath(value):
         raise ValueError(f"{name} must be a path, got {shown(value)}")
-    if re.match(r"[a-zA-Z][a-zA-Z0-9+.-]+:/", os.fspath(value)):
+    if is_address(os.fspath(value)):
         raise ValueError(f"{name} must be a path of this machine, got an address: {shown(value)}")
     if "\0" in os.fspath(value):
         raise ValueError(f"{name} must be a path, and none holds a zero byte: {shown(value)}")

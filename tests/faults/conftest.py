@@ -12,6 +12,7 @@ import sys
 import threading
 
 import pytest
+from coursekit.files import HERE, Tree
 from fault_toys import ROOT
 
 
@@ -113,3 +114,12 @@ def hold(script):
         return holder
 
     return start
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """A course with its list of notebooks and nothing else."""
+    tree = Tree(tmp_path / "course")
+    tree.notebooks.mkdir(parents=True)
+    shutil.copy(HERE.course_file, tree.course_file)
+    return tree

@@ -34,3 +34,20 @@ def flip(path: Path, place: int) -> None:
     content = bytearray(path.read_bytes())
     content[place] ^= 4
     path.write_bytes(content)
+
+
+def share_of_flips_noticed(path: Path, load, error, step: int = 1) -> float:
+    """Flip a bit of every ``step``-th byte, one after the other: an error, or nothing is changed.
+
+    Returns the share of errors among all bytes of the file.
+    """
+    whole, wanted = path.read_bytes(), load(path)
+    noticed = 0
+    for place in range(0, len(whole), step):
+        flip(path, place)
+        try:
+            assert load(path) == wanted, "only white space"
+        except error:
+            noticed += 1
+        path.write_bytes(whole)
+    return noticed / len(whole)

@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from coursekit import book, slides
-from coursekit.files import HERE, Tree, made_anew, read, write
+from coursekit.files import HERE, made_anew, read, write
 from fault_toys import ROOT, until
 from PIL import Image
 
@@ -82,14 +82,6 @@ def test_notebook_on_a_full_disk(small_disk):
     assert said.value.errno == errno.ENOSPC
     assert path.read_bytes() == before
     assert [p.name for p in small_disk.iterdir()] == ["a.ipynb"]
-
-
-@pytest.fixture
-def tree(tmp_path):
-    tree = Tree(tmp_path / "course")
-    tree.notebooks.mkdir(parents=True)
-    shutil.copy(HERE.course_file, tree.course_file)
-    return tree
 
 
 def lay(folder, pages):

@@ -31,6 +31,7 @@ NO_FOLDERS = {
     "a variable that nobody filled in": "$HOME/data",
     "one of Windows": "%USERPROFILE%\\data",
     "an address": "https://example.org/data",
+    "an address of a bucket": "s3://bucket/data",
     "an address of a file": "file:///data",
 }
 

@@ -11,7 +11,7 @@ import zipfile
 import numpy as np
 import pytest
 from coursekit import assignment, book, generated, running, slides
-from coursekit.files import HERE, Tree, renewed
+from coursekit.files import HERE, renewed
 from coursekit.student import publish_commands, student
 from fault_toys import ROOT
 from PIL import Image
@@ -43,20 +43,12 @@ NO_ADDRESS = {
 }
 
 
-@pytest.fixture
-def copy(tmp_path):
-    tree = Tree(tmp_path / "course")
-    tree.notebooks.mkdir(parents=True)
-    shutil.copy(HERE.course_file, tree.course_file)
-    return tree
-
-
 @pytest.mark.parametrize("address", NO_ADDRESS.values(), ids=NO_ADDRESS)
-def test_address_is_refused_before_anything_is_written(copy, address):
-    before = copy.course_file.read_bytes()
+def test_address_is_refused_before_anything_is_written(tree, address):
+    before = tree.course_file.read_bytes()
     with pytest.raises(SystemExit, match="is no address"):
-        generated.retarget(copy, address)
-    assert copy.course_file.read_bytes() == before
+        generated.retarget(tree, address)
+    assert tree.course_file.read_bytes() == before
     with pytest.raises(SystemExit, match="is no address"):  # and where it was typed by hand
         generated.bootstrap_source({"repository": address, "branch": "main"})
 
@@ -134,28 +126,28 @@ OUT = {
 
 
 @pytest.mark.parametrize("out", OUT.values(), ids=OUT)
-def test_out_among_the_sources_is_refused(copy, out):
-    (copy.notebooks / "00_start_here.ipynb").write_bytes(
+def test_out_among_the_sources_is_refused(tree, out):
+    (tree.notebooks / "00_start_here.ipynb").write_bytes(
         (HERE.notebooks / "00_start_here.ipynb").read_bytes()
     )
-    other = copy.root.parent / "other" / "notebooks"
+    other = tree.root.parent / "other" / "notebooks"
     other.mkdir(parents=True)
     (other / "course.yml").touch()
-    stored = copy.results / "00_start_here" / "a.json"
+    stored = tree.results / "00_start_here" / "a.json"
     stored.parent.mkdir(parents=True)
     stored.write_text("{}")
     for makes in (
-        lambda: running.run(copy, "00_start_here", "smoke", (copy.root / out).resolve()),
-        lambda: student(copy, (copy.root / out).resolve()),
-        lambda: slides.build(copy, (copy.root / out).resolve()),
-        lambda: renewed(copy, (copy.root / out).resolve()),
+        lambda: running.run(tree, "00_start_here", "smoke", (tree.root / out).resolve()),
+        lambda: student(tree, (tree.root / out).resolve()),
+        lambda: slides.build(tree, (tree.root / out).resolve()),
+        lambda: renewed(tree, (tree.root / out).resolve()),
     ):
         with pytest.raises(SystemExit, match="lies among the sources of the course"):
             makes()
     assert stored.read_text() == "{}"
 
 
-def test_somebodys_folder_is_not_emptied(copy, tmp_path):
+def test_somebodys_folder_is_not_emptied(tree, tmp_path):
     """The book and the slides are made anew as a whole: ``--out ~`` would have emptied the home."""
     theirs = tmp_path / "home"
     theirs.mkdir()
@@ -164,16 +156,16 @@ def test_somebodys_folder_is_not_emptied(copy, tmp_path):
         (tmp_path / "home-source").mkdir(exist_ok=True)
         (tmp_path / "home-source" / "data.txt").write_text("more work")
         with pytest.raises(SystemExit, match="holds something already: name a new or an empty"):
-            makes(copy, theirs)
+            makes(tree, theirs)
     assert (theirs / "thesis.txt").read_text() == "years of work"
     assert (tmp_path / "home-source" / "data.txt").read_text() == "more work"
     (theirs / "00").mkdir()
     (theirs / "00" / "notes.txt").touch()
     with pytest.raises(SystemExit, match="holds something already"):
-        assignment.assign(copy, ["00"], theirs)
-    ours = renewed(copy, tmp_path / "new")
+        assignment.assign(tree, ["00"], theirs)
+    ours = renewed(tree, tmp_path / "new")
     (ours / "page.html").touch()
-    assert [p.name for p in renewed(copy, ours).iterdir()] == [".hqnn-made"]
+    assert [p.name for p in renewed(tree, ours).iterdir()] == [".hqnn-made"]
 
 
 def test_somebodys_notebook_is_not_overwritten(tmp_path):
